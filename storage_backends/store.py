@@ -1,0 +1,104 @@
+"""The contract of a place that keeps objects: a few verbs, and what each guarantees.
+
+Keys are relative to the store's root, use `/`, and never leave it. Errors are builtins:
+
+- `FileExistsError`: a create-only call found the key taken;
+- `FileNotFoundError`: the key is not there. A store that may not tell (403) never says this;
+- `PermissionError`, `ValueError`: refused; nothing was stored by *this* request;
+- any other `OSError`: unresolved. The request may have been applied, may still be, or never will.
+
+`is_refusal` tells the definite ones from the unresolved ones, a full disk included.
+"""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+_DEFINITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object of a listing."""
+
+    key: str
+    byte_count: int
+
+
+class Store(Protocol):
+    """Objects under one root. Every call may be made from any thread."""
+
+    @property
+    def url(self) -> str:
+        """The root's URL, canonical, without credentials and without a `/` at its end."""
+
+    def put_new(self, key: str, data: bytes) -> None:
+        """Create `key` with `data`, in one request that is sent once.
+
+        Atomic and durable: of any number of callers exactly one succeeds, no reader ever sees a
+        part, and what was acknowledged survives a crash of this host.
+
+        Raises:
+            FileExistsError: the key is taken, perhaps by an earlier try of this very call.
+        """
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write `key` whether or not it is there; for the hint and `catalog.duckdb` only.
+
+        Readers see the old object or the new one, whole.
+        """
+
+    def upload(self, path: Path, key: str) -> None:
+        """Create `key` from the file at `path`, streaming, as durable and create-only as `put_new`.
+
+        Raises:
+            FileExistsError: the key is taken, perhaps by an earlier try of this very call.
+        """
+
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """Return an object's bytes, or `length` of them from `start`; fewer where it ends before.
+
+        Raises:
+            FileNotFoundError: the key is not there.
+        """
+
+    def download(self, key: str, path: Path) -> None:
+        """Write an object's bytes to a new file at `path`, streaming.
+
+        Raises:
+            FileNotFoundError: the key is not there; `path` is not made.
+        """
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[Listed]:
+        """Give every object whose key starts with `prefix` and sorts behind `after`, by key.
+
+        Complete as of the call, or it raises; never silently partial.
+        """
+
+    def size(self, key: str) -> int:
+        """Return an object's size in bytes.
+
+        Raises:
+            FileNotFoundError: the key is not there.
+        """
+
+    def delete(self, key: str) -> None:
+        """Make sure that `key` is not there; one that never was is fine."""
+
+    def now(self) -> datetime:
+        """Return the store's own time (UTC, aware), as its last answer said it."""
+
+    def data_url(self, key: str) -> str:
+        """Return where DuckDB reads `key`: a path, `s3://…`, `https://…` or `az://…`."""
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether `error` proves that this request stored nothing."""
+    if isinstance(error, FileExistsError):
+        return False
+    if isinstance(error, (PermissionError, ValueError)):
+        return True
+    return isinstance(error, OSError) and error.errno in _DEFINITE
