@@ -1,0 +1,375 @@
+"""What the log is made of: entries and their changes, and how they are written as JSON.
+
+An entry is immutable and names its predecessor by SHA-256, so the log is a chain. Every change is
+a frozen dataclass; fields that hold their default are not written.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, ClassVar, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from lake.errors import LakeTooNew, LogDamaged
+
+FORMAT = 1
+EMPTY_PARENT = ""
+
+Bound: TypeAlias = int | float | str
+Why: TypeAlias = Literal["landing", "publication", "rollback", "release"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as DuckDB reads it from one file, and what its values allow.
+
+    `facts` are what a join of types must know beyond the type: `null` (every value is NULL),
+    `wide` (an integer beyond ±2^53), `beyond_ns`, `beyond_us` (a time that TIMESTAMP_NS or
+    TIMESTAMP cannot hold); for a leaf of a nested column with its path: `a.b:wide`.
+    """
+
+    name: str
+    type: str
+    facts: tuple[str, ...] = ()
+
+
+Schema: TypeAlias = tuple[Column, ...]
+
+
+def schema_id(schema: Schema) -> str:
+    """Return a schema's id: 16 hex digits of the SHA-256 of its columns, facts included."""
+    text = json.dumps([[c.name, c.type, list(c.facts)] for c in schema], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of one column of one file: how many NULLs, and numeric or temporal limits.
+
+    Times are ISO texts, decimals are texts; `None` where a limit is unknown or the type has none.
+    """
+
+    nulls: int = 0
+    min: Bound | None = None
+    max: Bound | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One immutable object. `role` is `data` (rows that views read) or `original` (a source's bytes)."""
+
+    key: str
+    bytes: int
+    sha256: str
+    rows: int = 0
+    schema: str = ""
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    role: Literal["data", "original"] = "data"
+    each: str = ""
+    """The input partition that this fragment was made from (`reads = "each"`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What a version of files has beside them; the part that its receipt holds too."""
+
+    at: str
+    """ISO time, UTC."""
+    receipt: str = ""
+    """Key of the receipt."""
+    run: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """Of a landing: `url` (no credentials), `sha256` of what was sent, `etag`, `last_modified`, `name`."""
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """All of a partition's files."""
+
+    action: ClassVar[str] = "replace"
+    dataset: str
+    partition: str
+    files: tuple[File, ...]
+    content: str
+    landed: Landed
+    why: Why = "landing"
+    build: str = ""
+    """The build key, of a publication."""
+    rejects: tuple[str, ...] = ()
+    """Contents, source hashes and build keys that a rollback rejected: skipped until another is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """More files; valid only where the partition's cursor equals `start`."""
+
+    action: ClassVar[str] = "append"
+    dataset: str
+    partition: str
+    files: tuple[File, ...]
+    content: str
+    landed: Landed
+    start: str = ""
+    end: str = ""
+    batch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Some of a partition's files as others; its content stays."""
+
+    action: ClassVar[str] = "rewrite"
+    dataset: str
+    partition: str
+    removed: tuple[str, ...]
+    added: tuple[File, ...]
+    landed: Landed
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A partition is there no longer."""
+
+    action: ClassVar[str] = "remove"
+    dataset: str
+    partition: str
+    rejects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A dataset is there no longer."""
+
+    action: ClassVar[str] = "drop"
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """A dataset has another name; its files stay where they are."""
+
+    action: ClassVar[str] = "rename"
+    dataset: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A version that is kept and not current."""
+
+    action: ClassVar[str] = "hold"
+    dataset: str
+    partition: str
+    files: tuple[File, ...]
+    content: str
+    landed: Landed
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A held version becomes current, as a new version."""
+
+    action: ClassVar[str] = "release"
+    dataset: str
+    partition: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found: `failed` rows, of severity `error` or `warn`."""
+
+    name: str
+    failed: int = 0
+    severity: Literal["error", "warn"] = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A model was built with `key`, whether or not its data changed.
+
+    For `each`, once per input partition `each`, with the output partitions that it feeds.
+    """
+
+    action: ClassVar[str] = "built"
+    dataset: str
+    key: str
+    checks: tuple[CheckResult, ...] = ()
+    each: str = ""
+    feeds: tuple[str, ...] = ()
+    scope: str = ""
+    """The output partition that this build made (`same`, ranges); `""` for the whole."""
+    gone: bool = False
+    """The input partition or output partition of this build is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth keeping that changes no data: `check`, `load`, `gone`."""
+
+    action: ClassVar[str] = "note"
+    kind: Literal["check", "load", "gone"]
+    dataset: str
+    partition: str = ""
+    text: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """What `lake.toml` or `models/` says of one thing, as text; an empty text takes it back."""
+
+    action: ClassVar[str] = "declare"
+    kind: Literal["source", "model", "table", "lake"]
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name for a snapshot; commit 0 takes the name away."""
+
+    action: ClassVar[str] = "tag"
+    name: str
+    commit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """Keys that the garbage collector is about to delete; nobody may publish them any more."""
+
+    action: ClassVar[str] = "doom"
+    keys: tuple[str, ...]
+
+
+Change: TypeAlias = (
+    Replace | Append | Rewrite | Remove | Drop | Rename | Hold | Release | Built | Note | Declare | Tag | Doom
+)
+CHANGES: dict[str, type] = {kind.action: kind for kind in get_args(Change)}
+RESERVED = ("erase", "upgrade")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who published: the run (Prefect's, or a random id), the host and the program's version."""
+
+    run: str = ""
+    host: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One numbered entry of the log.
+
+    `changes` is empty in the stored JSON where `changes_file` names them by key and SHA-256.
+    """
+
+    lake: str
+    commit: int
+    id: str
+    parent: str
+    committed_at: str
+    changes: tuple[Change, ...]
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
+    message: str = ""
+    author: Author = Author()
+    changes_file: Mapping[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def to_json(entry: Entry) -> bytes:
+    """Return the stored bytes of an entry: compact JSON, one line, UTF-8."""
+    return json.dumps(plain(entry), separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def from_json(data: bytes, *, key: str) -> Entry:
+    """Read an entry.
+
+    Raises:
+        LakeTooNew: it is of a later format, or holds a change that this version does not know.
+        LogDamaged: it is no entry.
+    """
+    try:
+        document = json.loads(data)
+        found = document["format"]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise LogDamaged(f"{key} is no log entry: restore it from a copy of the lake") from exc
+    if found > FORMAT:
+        raise LakeTooNew(f"{key} has format {found}, this clearlake knows {FORMAT}: upgrade clearlake")
+    unknown = {c.get("action") for c in document.get("changes", [])} - CHANGES.keys()
+    if unknown:
+        raise _unknown_action(key, document["commit"], sorted(map(str, unknown))[0])
+    try:
+        entry: Entry = build(Entry, document)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise LogDamaged(f"{key} is no log entry: {exc}; restore it from a copy of the lake") from exc
+    return entry
+
+
+def _unknown_action(key: str, number: int, action: str) -> Exception:
+    if action == "erase":
+        return LakeTooNew(f"erased at commit {number}: {key} needs a later clearlake")
+    return LakeTooNew(f"{key} holds the change {action!r}, which this clearlake does not know: upgrade it")
+
+
+def plain(value: Any) -> Any:
+    """Return dataclasses as JSON-able values, without the fields that hold their default."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if not _is_default(value, f)}
+        action = getattr(value, "action", None)
+        return {"action": action, **fields} if action else fields
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _is_default(value: Any, item: "dataclasses.Field[Any]") -> bool:
+    if item.name == "format":
+        return False
+    now = getattr(value, item.name)
+    if item.default_factory is not dataclasses.MISSING:
+        return bool(now == item.default_factory())
+    return bool(now == item.default)
+
+
+def build(kind: Any, value: Any) -> Any:
+    """Return JSON-able values as `kind`: the inverse of `plain`.
+
+    Raises:
+        TypeError, KeyError: `value` has not the shape of `kind`.
+    """
+    if kind is Change:
+        return build(CHANGES[value["action"]], {k: v for k, v in value.items() if k != "action"})
+    if dataclasses.is_dataclass(kind):
+        hints = _hints(kind)
+        return kind(**{name: build(hints[name], item) for name, item in value.items()})
+    origin = get_origin(kind)
+    if origin is tuple:
+        return tuple(build(get_args(kind)[0], item) for item in value)
+    if origin in (Union, UnionType):
+        shaped = [one for one in get_args(kind) if dataclasses.is_dataclass(one)]
+        return build(shaped[0], value) if shaped and value is not None else value
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {key: build(get_args(kind)[1], item) for key, item in value.items()}
+    return value
+
+
+_HINTS: dict[Any, dict[str, Any]] = {}
+
+
+def _hints(kind: Any) -> dict[str, Any]:
+    if kind not in _HINTS:
+        _HINTS[kind] = get_type_hints(kind)
+    return _HINTS[kind]
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of `data`, hex."""
+    return hashlib.sha256(data).hexdigest()

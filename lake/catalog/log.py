@@ -1,0 +1,225 @@
+"""Reading the log: the newest checkpoint, then entry by entry to the head, without a listing."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from time import sleep
+from typing import Any
+
+from lake import layout
+from lake.catalog import checkpoint, fold, identity
+from lake.catalog.cache import Cache
+from lake.catalog.entries import CHANGES, Change, Entry, build, from_json, sha256
+from lake.catalog.identity import Identity
+from lake.catalog.state import State
+from lake.errors import LogDamaged, StoreUnavailable
+from storage_backends import Store
+
+BATCH = 64
+READ_TRIES = 4
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Log:
+    """The log of one lake, and what reading and publishing need around it.
+
+    Attributes:
+        clock: gives this host's time (UTC, aware).
+        pause: sleeps, seconds.
+        parallel: how many requests may be under way at once.
+        listed: whether this process has looked for entries beyond the head.
+        forbidden: whether the head was told by a 403, which is enough for a reader only.
+        no_checkpoints: whether writing one failed, so that this process leaves it to others.
+    """
+
+    store: Store
+    identity: Identity
+    cache: Cache = field(default_factory=Cache)
+    clock: Callable[[], datetime] = _utc_now
+    pause: Callable[[float], None] = sleep
+    parallel: int = 16
+    listed: bool = False
+    forbidden: bool = False
+    no_checkpoints: bool = False
+
+
+def open_log(
+    store: Store,
+    *,
+    cache_of: Callable[[str, str], Cache] = lambda url, lake_id: Cache(),
+    **surroundings: Any,
+) -> tuple[Log, State]:
+    """Read a lake's head.
+
+    Raises:
+        NoSuchLake: there is none.
+        LogDamaged: the log has a hole. Nobody may write.
+        LakeTooNew: it was written in a later format.
+    """
+    hint = read_hint(store)
+    who = hint.identity if hint else identity.read(store)
+    log = Log(store, who, cache_of(store.url, who.id), **surroundings)
+    state = checkpoint.load(log.store, log.cache, hint.commit, who.id) if hint else None
+    state = state or State(lake=who.id)
+    advance(log, state)
+    if hint and state.commit < hint.commit:
+        raise LogDamaged(
+            f"{layout.HINT} says that commit {hint.commit} was published, the log in {store.url} ends"
+            f" at {state.commit}: restore {layout.commit(state.commit + 1)} from a copy"
+        )
+    return log, state
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """The newest checkpoint, as far as anybody noted it, and whose it is."""
+
+    commit: int
+    identity: Identity
+
+
+def read_hint(store: Store) -> Hint | None:
+    """Return the hint; None where it is missing or damaged, for it is only a hint."""
+    try:
+        data = store.get(layout.HINT)
+        commit = json.loads(data)["commit"]
+        return Hint(int(commit), identity.parse(data, key=layout.HINT))
+    except (FileNotFoundError, LogDamaged, ValueError, KeyError, TypeError):
+        return None
+
+
+def advance(log: Log, state: State, *, to: int | None = None) -> None:
+    """Fold every entry behind `state` into it, up to the head or to commit `to`.
+
+    Raises:
+        LogDamaged: an entry does not follow from the one before.
+    """
+    for number, data in _entries(log, state.commit + 1, to):
+        entry = load_entry(log, data, number)
+        try:
+            fold.apply(state, entry, sha256(data))
+        except LogDamaged:
+            log.cache.drop(layout.commit(number))
+            raise
+
+
+def load_entry(log: Log, data: bytes, number: int) -> Entry:
+    """Read an entry's bytes, with the changes that lie in a file beside it."""
+    entry = from_json(data, key=layout.commit(number))
+    if not entry.changes_file:
+        return entry
+    key, wanted = entry.changes_file["key"], entry.changes_file["sha256"]
+    found = log.cache.get(key) or fetch(log, key)
+    if found is None or sha256(found) != wanted:
+        raise LogDamaged(f"{key} is not the file that commit {number} names: restore it from a copy")
+    log.cache.put(key, found)
+    return replace(entry, changes=unpack_changes(found))
+
+
+def pack_changes(changes: tuple[Change, ...]) -> bytes:
+    """Return changes as a Parquet file of one JSON text each."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from lake.catalog.entries import plain
+
+    table = pa.table({"change": [json.dumps(plain(change)) for change in changes]})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def unpack_changes(data: bytes) -> tuple[Change, ...]:
+    """Return the changes of such a file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(pa.BufferReader(data))["change"].to_pylist()
+    return tuple(_change(json.loads(row)) for row in rows)
+
+
+def _change(document: dict[str, Any]) -> Change:
+    action = document.pop("action")
+    change: Change = build(CHANGES[action], document)
+    return change
+
+
+def _entries(log: Log, first: int, to: int | None) -> Iterator[tuple[int, bytes]]:
+    """Give the stored bytes of entries, from the cache while it has them, then from the store."""
+    number = first
+    while to is None or number <= to:
+        data = log.cache.get(layout.commit(number))
+        if data is None:
+            break
+        yield number, data
+        number += 1
+    yield from _stored(log, number, to)
+
+
+def _stored(log: Log, first: int, to: int | None) -> Iterator[tuple[int, bytes]]:
+    """Give entries from the store: one, and if it is there 2, 4, 8 … at once."""
+    size = 1
+    while to is None or first <= to:
+        last = first + size - 1 if to is None else min(first + size - 1, to)
+        batch = _batch(log, range(first, last + 1))
+        for number, data in zip(range(first, last + 1), batch, strict=True):
+            if data is None and any(batch[number - first :]):
+                data = _surely(log, number)
+            if data is None:
+                return
+            log.cache.put(layout.commit(number), data)
+            yield number, data
+        first, size = last + 1, min(size * 2, BATCH)
+
+
+def _surely(log: Log, number: int) -> bytes:
+    """Get an entry whose successor was seen, so that it must be there by now."""
+    data = fetch(log, layout.commit(number))
+    if data is None:
+        raise LogDamaged(
+            f"the log has a hole: {layout.commit(number)} is missing and"
+            f" {layout.commit(number + 1)} or a later one is there; restore it from a copy"
+        )
+    return data
+
+
+def _batch(log: Log, numbers: range) -> list[bytes | None]:
+    if len(numbers) == 1 or log.parallel == 1:
+        return [_entry_or_end(log, number) for number in numbers]
+    with ThreadPoolExecutor(min(log.parallel, len(numbers))) as pool:
+        return list(pool.map(lambda number: _entry_or_end(log, number), numbers))
+
+
+def _entry_or_end(log: Log, number: int) -> bytes | None:
+    """Get an entry; where a store without LIST answers 403 behind the head, that is the end."""
+    try:
+        return fetch(log, layout.commit(number))
+    except StoreUnavailable as exc:
+        if number == 1 or not isinstance(exc.__cause__, PermissionError):
+            raise
+        log.forbidden = True
+        return None
+
+
+def fetch(log: Log, key: str) -> bytes | None:
+    """Return an object's bytes, or None if it is not there; tries again where the store is unclear.
+
+    Raises:
+        StoreUnavailable: the store gave no answer, or may not say. Safe to retry.
+    """
+    for left in reversed(range(READ_TRIES)):
+        try:
+            return log.store.get(key)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            if left == 0 or isinstance(exc, PermissionError):
+                raise StoreUnavailable(f"cannot read {key} in {log.store.url}: {exc}") from exc
+            log.pause(0.05 * (READ_TRIES - left))
+    raise AssertionError("unreachable")
