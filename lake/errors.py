@@ -9,14 +9,16 @@
     │   VersionExpired                                                  the log
     ├── SourceUnreadable (ValueError), SourceIncomplete, SourceMissing,
     │   VersionHeld, SchemaConflict, FileDamaged                        landing and reading
+    ├── QueryFailed (ValueError)                                        a person's SQL
     ├── ModelInvalid (ValueError), BuildFailed, CheckFailed             models
     ├── WarehouseLocked, LoadRefused                                    loading
-    └── SeveralFailed                                                   some of many, the others went through
+    └── SeveralFailed                                   some of many; the others went through
 
 Each is also the builtin that it resembles. A message says what was tried, what is true now and what
 to do next; it never holds a secret.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -166,6 +168,10 @@ class FileDamaged(LakeError, ValueError):
     """A file in the lake is not the one that the log names."""
 
 
+class QueryFailed(LakeError, ValueError):
+    """DuckDB refuses a query given on the command line; the message names line and column."""
+
+
 class ModelInvalid(LakeError, ValueError):
     """A model's header or SQL is wrong; the message names file, line and column."""
 
@@ -195,3 +201,9 @@ class SeveralFailed(LakeError, RuntimeError):
     def __init__(self, errors: "list[LakeError]") -> None:
         super().__init__("; ".join(str(error) for error in errors))
         self.errors = errors
+
+
+def raise_all(errors: Sequence[LakeError]) -> None:
+    """Raise what failed of many things, if anything did."""
+    if errors:
+        raise errors[0] if len(errors) == 1 else SeveralFailed(list(errors))

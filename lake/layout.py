@@ -27,7 +27,7 @@ _LIKE_A_VERSION = re.compile(r"v[0-9]+")
 
 
 def dataset(name: str) -> str:
-    """Return `name`, if it is a dataset's: `raw.` or `curated.` and `[a-z][a-z0-9_]*` without `__`."""
+    """Return `name`, if it is a dataset's: its zone and `[a-z][a-z0-9_]*` without `__`."""
     zone, dot, rest = name.partition(".")
     if not dot or zone not in ZONES:
         raise InvalidName(f"{name!r} is no dataset: write raw.NAME or curated.NAME")
@@ -51,7 +51,9 @@ def tag(name: str) -> str:
 
 def partition(values: Mapping[str, str]) -> str:
     """Return the text of a partition, `month=2024-01`, percent-encoded; `""` for none."""
-    return "/".join(f"{_partition_key(key)}={_partition_value(key, value)}" for key, value in values.items())
+    return "/".join(
+        f"{_partition_key(key)}={_partition_value(key, value)}" for key, value in values.items()
+    )
 
 
 def _partition_key(key: str) -> str:
@@ -69,7 +71,9 @@ def _partition_value(key: str, value: str) -> str:
     try:
         text = quote(value, safe="")
     except UnicodeEncodeError:
-        raise InvalidName(f"partition value {key}={value!r} is no valid text (a lone surrogate)") from None
+        raise InvalidName(
+            f"partition value {key}={value!r} is no valid text (a lone surrogate)"
+        ) from None
     if len(key) + 1 + len(text) > SEGMENT_BYTES:
         raise InvalidName(
             f"partition value of {key!r} is too long: {len(text)} bytes as a folder name, at most"
@@ -108,7 +112,7 @@ def commit_changes(number: int, commit_id: str) -> str:
 
 
 def checkpoint(number: int, part: str) -> str:
-    """Return the key of one part of a checkpoint: `current.parquet`, `history.parquet`, `state.json`."""
+    """Return the key of one part of a checkpoint, such as `current.parquet` or `state.json`."""
     return f"_lake/checkpoints/{number:020}-{part}"
 
 

@@ -1,1 +1,1 @@
-
+"""The log: what the lake is, commit by commit."""

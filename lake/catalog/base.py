@@ -11,7 +11,18 @@ from typing import Any
 from lake.catalog.entries import File, build, plain
 from lake.catalog.state import DataFile, Partition, PartitionKey
 
-CURRENT_COLUMNS = ("dataset", "partition", "info", "key", "bytes", "sha256", "rows", "schema", "role", "each")
+CURRENT_COLUMNS = (
+    "dataset",
+    "partition",
+    "info",
+    "key",
+    "bytes",
+    "sha256",
+    "rows",
+    "schema",
+    "role",
+    "each",
+)
 
 
 @dataclass
@@ -65,7 +76,8 @@ class ParquetBase:
     def _partitions(self, where: str, values: list[Any]) -> Iterator[Partition]:
         columns = ", ".join(f'"{column}"' for column in CURRENT_COLUMNS)
         rows = self.connection.execute(
-            f"SELECT {columns} FROM current WHERE {where} ORDER BY dataset, partition, ordinal", values
+            f"SELECT {columns} FROM current WHERE {where} ORDER BY dataset, partition, ordinal",
+            values,
         ).fetchall()
         for _, group in groupby(rows, key=lambda row: row[:2]):
             yield _partition(list(group))
@@ -88,7 +100,11 @@ def _file(row: tuple[Any, ...]) -> File:
 def current_rows(partition: Partition) -> list[dict[str, Any]]:
     """Return a partition as rows of `current.parquet`: one per file, or one without a key."""
     files = partition.current.files if partition.current else ()
-    bare = replace(partition, current=replace(partition.current, files=())) if partition.current else partition
+    bare = (
+        replace(partition, current=replace(partition.current, files=()))
+        if partition.current
+        else partition
+    )
     info = {key: value for key, value in plain(bare).items() if key not in ("dataset", "text")}
     if partition.current:
         info["current"]["files"] = []

@@ -1,4 +1,4 @@
-"""Checkpoints: the state at one commit as Parquet, so that opening a lake never reads its whole log.
+"""Checkpoints: the state at one commit as Parquet, so opening never reads the whole log.
 
 Five objects, created once, named by the commit: the current files, every version and file that ever
 was, the commits, the small rest as JSON, and outside of them the hint that names the newest. Losing
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lake import layout
 from lake.catalog.base import ParquetBase, current_rows
 from lake.catalog.cache import Cache
-from lake.catalog.entries import FORMAT, Built, Column, Schema, build, plain
+from lake.catalog.entries import FORMAT, Built, Column, Schema, build, plain, sha256
 from lake.catalog.identity import Identity
 from lake.catalog.state import Dataset, State
 from lake.errors import LakeTooNew
@@ -46,14 +46,18 @@ def load(store: Store, cache: Cache, commit: int, lake: str) -> State | None:
     """
     if commit == 0:
         return None
-    data = cache.get(layout.checkpoint(commit, STATE)) or _get(store, layout.checkpoint(commit, STATE))
-    folder = _tables(store, cache, commit)
+    data = cache.get(layout.checkpoint(commit, STATE)) or _get(
+        store, layout.checkpoint(commit, STATE)
+    )
+    folder = _tables(store, cache, commit, lake)
     if data is None or folder is None:
         return None
     try:
         document = json.loads(data)
         if document["format"] > FORMAT:
-            raise LakeTooNew(f"checkpoint {commit} has format {document['format']}: upgrade clearlake")
+            raise LakeTooNew(
+                f"checkpoint {commit} has format {document['format']}: upgrade clearlake"
+            )
         state = _state(document, ParquetBase(commit, folder))
     except (ValueError, KeyError, TypeError):
         cache.drop(layout.checkpoint(commit, STATE))
@@ -71,13 +75,13 @@ def _get(store: Store, key: str) -> bytes | None:
         return None
 
 
-def _tables(store: Store, cache: Cache, commit: int) -> Path | None:
-    """Return the local folder with a checkpoint's tables: the lake's own, the cache's, or a new one."""
+def _tables(store: Store, cache: Cache, commit: int, lake: str) -> Path | None:
+    """Return the local folder with a checkpoint's tables: the lake's, the cache's, or a new one."""
     keys = [layout.checkpoint(commit, f"{name}.parquet") for name in TABLES]
     if store.url.startswith("file:"):
         paths = [Path(store.data_url(key)) for key in keys]
         return paths[0].parent if all(path.exists() for path in paths) else None
-    kept = [cache.path(key) or _scratch() / Path(key).name for key in keys]
+    kept = [cache.path(key) or _scratch(store.url, lake) / Path(key).name for key in keys]
     for key, path in zip(keys, kept, strict=True):
         if not path.exists() and not _download(store, key, path):
             return None
@@ -87,11 +91,11 @@ def _tables(store: Store, cache: Cache, commit: int) -> Path | None:
 _SCRATCH: "list[tempfile.TemporaryDirectory[str]]" = []
 
 
-def _scratch() -> Path:
-    """Return a folder of this process, for checkpoints where there is no cache."""
+def _scratch(url: str, lake: str) -> Path:
+    """Return a folder of this process, for one lake's checkpoints where there is no cache."""
     if not _SCRATCH:
         _SCRATCH.append(tempfile.TemporaryDirectory(prefix="clearlake-"))
-    return Path(_SCRATCH[0].name)
+    return Path(_SCRATCH[0].name) / sha256(f"{url}\n{lake}".encode())[:32]
 
 
 def _download(store: Store, key: str, path: Path) -> bool:
@@ -117,7 +121,9 @@ def _state(document: dict[str, Any], base: ParquetBase) -> State:
         declarations=document["declarations"],
         tags=document["tags"],
         doomed=set(document["doomed"]),
-        built={d: {b["scope_key"]: _built(b) for b in items} for d, items in document["built"].items()},
+        built={
+            d: {b["scope_key"]: _built(b) for b in items} for d, items in document["built"].items()
+        },
         checkpoints=(*document["checkpoints"], document["commit"]),
     )
 
@@ -176,9 +182,9 @@ def write(log: "Log", state: State) -> bool:
         try:
             _upload(log.store, folder, state.commit, names)
             log.store.put(layout.HINT, hint(log.identity, state.commit))
+            rebased = load(log.store, log.cache, state.commit, state.lake)
         except OSError:
             return False
-    rebased = load(log.store, log.cache, state.commit, state.lake)
     if rebased:
         state.become(rebased)
     return rebased is not None

@@ -58,7 +58,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One immutable object. `role` is `data` (rows that views read) or `original` (a source's bytes)."""
+    """One immutable object: `data` holds rows that views read, `original` a source's own bytes."""
 
     key: str
     bytes: int
@@ -81,7 +81,7 @@ class Landed:
     """Key of the receipt."""
     run: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)
-    """Of a landing: `url` (no credentials), `sha256` of what was sent, `etag`, `last_modified`, `name`."""
+    """Of a landing: `url` (no credentials), `sha256` as sent, `etag`, `last_modified`, `name`."""
     rejected: int = 0
 
 
@@ -99,7 +99,7 @@ class Replace:
     build: str = ""
     """The build key, of a publication."""
     rejects: tuple[str, ...] = ()
-    """Contents, source hashes and build keys that a rollback rejected: skipped until another is published."""
+    """Contents that a rollback rejected: skipped until another one is published there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,8 @@ class Built:
     """The output partition that this build made (`same`, ranges); `""` for the whole."""
     gone: bool = False
     """The input partition or output partition of this build is no more."""
+    commit: int = 0
+    """In which it was published; known to the state only, never written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,19 @@ class Doom:
 
 
 Change: TypeAlias = (
-    Replace | Append | Rewrite | Remove | Drop | Rename | Hold | Release | Built | Note | Declare | Tag | Doom
+    Replace
+    | Append
+    | Rewrite
+    | Remove
+    | Drop
+    | Rename
+    | Hold
+    | Release
+    | Built
+    | Note
+    | Declare
+    | Tag
+    | Doom
 )
 CHANGES: dict[str, type] = {kind.action: kind for kind in get_args(Change)}
 RESERVED = ("erase", "upgrade")
@@ -300,27 +314,37 @@ def from_json(data: bytes, *, key: str) -> Entry:
     except (ValueError, KeyError, TypeError) as exc:
         raise LogDamaged(f"{key} is no log entry: restore it from a copy of the lake") from exc
     if found > FORMAT:
-        raise LakeTooNew(f"{key} has format {found}, this clearlake knows {FORMAT}: upgrade clearlake")
+        raise LakeTooNew(
+            f"{key} has format {found}, this clearlake knows {FORMAT}: upgrade clearlake"
+        )
     unknown = {c.get("action") for c in document.get("changes", [])} - CHANGES.keys()
     if unknown:
         raise _unknown_action(key, document["commit"], sorted(map(str, unknown))[0])
     try:
         entry: Entry = build(Entry, document)
     except (KeyError, TypeError, ValueError) as exc:
-        raise LogDamaged(f"{key} is no log entry: {exc}; restore it from a copy of the lake") from exc
+        raise LogDamaged(
+            f"{key} is no log entry: {exc}; restore it from a copy of the lake"
+        ) from exc
     return entry
 
 
 def _unknown_action(key: str, number: int, action: str) -> Exception:
     if action == "erase":
         return LakeTooNew(f"erased at commit {number}: {key} needs a later clearlake")
-    return LakeTooNew(f"{key} holds the change {action!r}, which this clearlake does not know: upgrade it")
+    return LakeTooNew(
+        f"{key} holds the change {action!r}, which this clearlake does not know: upgrade it"
+    )
 
 
 def plain(value: Any) -> Any:
     """Return dataclasses as JSON-able values, without the fields that hold their default."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if not _is_default(value, f)}
+        fields = {
+            f.name: plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not _is_default(value, f)
+        }
         action = getattr(value, "action", None)
         return {"action": action, **fields} if action else fields
     if isinstance(value, Mapping):
@@ -347,7 +371,7 @@ def build(kind: Any, value: Any) -> Any:
     """
     if kind is Change:
         return build(CHANGES[value["action"]], {k: v for k, v in value.items() if k != "action"})
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         return kind(**{name: build(hints[name], item) for name, item in value.items()})
     origin = get_origin(kind)

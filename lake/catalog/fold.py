@@ -1,7 +1,7 @@
 """How each change moves the state: the meaning of the log."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lake import layout
@@ -22,6 +22,7 @@ from lake.catalog.entries import (
     Rename,
     Replace,
     Rewrite,
+    Schema,
     Tag,
 )
 from lake.catalog.state import (
@@ -48,17 +49,26 @@ def apply(state: State, entry: Entry, sha256: str) -> None:
     Raises:
         LogDamaged: the entry does not follow from the one before, or names what cannot be.
     """
-    if entry.commit != state.commit + 1 or entry.parent != state.head_sha256 or entry.lake != state.lake:
+    if (
+        entry.commit != state.commit + 1
+        or entry.parent != state.head_sha256
+        or entry.lake != state.lake
+    ):
         raise LogDamaged(
-            f"{layout.commit(state.commit + 1)} does not follow from the entry before it: the log was"
-            " changed behind the lake's back; restore it from a copy"
+            f"{layout.commit(state.commit + 1)} does not follow from the entry before it: the log"
+            " was changed behind the lake's back; restore it from a copy"
         )
-    state.schemas.update(entry.schemas)
-    state.prefetch(touched(entry.changes))
     state.commit, state.head_sha256, state.committed_at = entry.commit, sha256, entry.committed_at
-    for change in entry.changes:
-        _APPLY[type(change)](state, change)
+    apply_changes(state, entry.changes, entry.schemas)
     state.tail.append(entry)
+
+
+def apply_changes(state: State, changes: Sequence[Change], schemas: Mapping[str, Schema]) -> None:
+    """Fold changes into a state without an entry: what a commit that is not published would do."""
+    state.schemas.update(schemas)
+    state.prefetch(touched(changes))
+    for change in changes:
+        _APPLY[type(change)](state, change)
 
 
 def touched(changes: Iterable[Change]) -> list[PartitionKey]:
@@ -104,7 +114,9 @@ def _append(state: State, change: Append) -> None:
 def _rewrite(state: State, change: Rewrite) -> None:
     before = state.partition(change.dataset, change.partition)
     if before.current is None:
-        raise LogDamaged(f"commit {state.commit} rewrites {change.dataset}, which holds nothing there")
+        raise LogDamaged(
+            f"commit {state.commit} rewrites {change.dataset}, which holds nothing there"
+        )
     kept = tuple(f for f in before.current.files if f.key not in change.removed)
     version = dataclasses.replace(
         before.current,
@@ -254,7 +266,7 @@ def _built(state: State, change: Built) -> None:
     if change.gone:
         builds.pop(scope, None)
     else:
-        builds[scope] = change
+        builds[scope] = dataclasses.replace(change, commit=state.commit)
 
 
 def _note(state: State, change: Note) -> None:

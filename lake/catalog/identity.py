@@ -46,7 +46,9 @@ def read(store: Store) -> Identity:
     try:
         data = store.get(layout.LAKE)
     except FileNotFoundError:
-        raise NoSuchLake(f"there is no lake at {store.url}: make one with `lake init {store.url}`") from None
+        raise NoSuchLake(
+            f"there is no lake at {store.url}: make one with `lake init {store.url}`"
+        ) from None
     return parse(data, key=layout.LAKE)
 
 
@@ -61,7 +63,9 @@ def parse(data: bytes, *, key: str) -> Identity:
         document = json.loads(data)
         known = {name: document[name] for name in ("id", "timezone", "created_at", "format")}
     except (ValueError, KeyError, TypeError) as exc:
-        raise LogDamaged(f"{key} is not what it should be: restore it from a copy of the lake") from exc
+        raise LogDamaged(
+            f"{key} is not what it should be: restore it from a copy of the lake"
+        ) from exc
     if known["format"] > FORMAT:
         raise LakeTooNew(
             f"{key} has format {known['format']}, this clearlake knows {FORMAT}: upgrade clearlake"

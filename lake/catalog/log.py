@@ -70,8 +70,8 @@ def open_log(
     advance(log, state)
     if hint and state.commit < hint.commit:
         raise LogDamaged(
-            f"{layout.HINT} says that commit {hint.commit} was published, the log in {store.url} ends"
-            f" at {state.commit}: restore {layout.commit(state.commit + 1)} from a copy"
+            f"{layout.HINT} says that commit {hint.commit} was published, the log in {store.url}"
+            f" ends at {state.commit}: restore {layout.commit(state.commit + 1)} from a copy"
         )
     return log, state
 
@@ -117,7 +117,9 @@ def load_entry(log: Log, data: bytes, number: int) -> Entry:
     key, wanted = entry.changes_file["key"], entry.changes_file["sha256"]
     found = log.cache.get(key) or fetch(log, key)
     if found is None or sha256(found) != wanted:
-        raise LogDamaged(f"{key} is not the file that commit {number} names: restore it from a copy")
+        raise LogDamaged(
+            f"{key} is not the file that commit {number} names: restore it from a copy"
+        )
     log.cache.put(key, found)
     return replace(entry, changes=unpack_changes(found))
 

@@ -90,13 +90,13 @@ def _refuse_doomed(changes: Sequence[Change], state: State) -> None:
         doomed = state.doomed & fold.named_keys(change)
         if doomed and not isinstance(change, Doom):
             raise VersionConflict(
-                f"{min(doomed)} is being deleted by `lake gc`: nothing was published; run the command"
-                " again, which uploads it anew"
+                f"{min(doomed)} is being deleted by `lake gc`: nothing was published; run the"
+                " command again, which uploads it anew"
             )
 
 
 def _look_beyond(log: Log, state: State) -> None:
-    """Make sure, once per process, that the head is the head: a hole in front of it would fork the log."""
+    """Make sure, once per process, that the head is one: a hole behind it would fork the log."""
     if log.forbidden:
         raise StoreUnavailable(
             f"{log.store.url} may not be read behind commit {state.commit}: these credentials are a"
@@ -111,13 +111,15 @@ def _look_beyond(log: Log, state: State) -> None:
         # A listing is no snapshot: it may have passed a number just before that was published.
         if number not in numbers and fetch(log, layout.commit(number)) is None:
             raise LogDamaged(
-                f"the log in {log.store.url} has a hole: {layout.commit(number)} is missing; nothing"
-                " was published; restore it from a copy"
+                f"the log in {log.store.url} has a hole: {layout.commit(number)} is missing;"
+                " nothing was published; restore it from a copy"
             )
     log.listed = True
 
 
-def _entry(log: Log, state: State, draft: Draft, *, commit_id: str, message: str, run: str) -> Entry:
+def _entry(
+    log: Log, state: State, draft: Draft, *, commit_id: str, message: str, run: str
+) -> Entry:
     return Entry(
         lake=log.identity.id,
         commit=state.commit + 1,
@@ -125,7 +127,9 @@ def _entry(log: Log, state: State, draft: Draft, *, commit_id: str, message: str
         parent=state.head_sha256,
         committed_at=_committed_at(log, state),
         changes=tuple(draft.changes),
-        schemas={name: schema for name, schema in draft.schemas.items() if name not in state.schemas},
+        schemas={
+            name: schema for name, schema in draft.schemas.items() if name not in state.schemas
+        },
         message=message,
         author=Author(run=run, host=socket.gethostname(), version=VERSION),
     )
@@ -135,8 +139,9 @@ def _committed_at(log: Log, state: State) -> str:
     now, here = log.store.now(), log.clock()
     if abs(now - here) > SKEW:
         raise ClockSkewed(
-            f"this host's clock says {here:%Y-%m-%dT%H:%M:%SZ}, the store's {now:%Y-%m-%dT%H:%M:%SZ}:"
-            " nothing was published; set the clock and run the command again"
+            f"this host's clock says {here:%Y-%m-%dT%H:%M:%SZ}, the store's"
+            f" {now:%Y-%m-%dT%H:%M:%SZ}: nothing was published; set the clock and run"
+            " the command again"
         )
     if state.committed_at:
         now = max(now, datetime.fromisoformat(state.committed_at))
@@ -153,7 +158,9 @@ def _stored(log: Log, entry: Entry) -> bytes:
         log.store.put_new(key, changes)
     except FileExistsError:
         if log.store.get(key) != changes:
-            raise VersionConflict(f"{key} is there with other bytes: run the command again") from None
+            raise VersionConflict(
+                f"{key} is there with other bytes: run the command again"
+            ) from None
     named = {"key": key, "sha256": sha256(changes)}
     return to_json(dataclasses.replace(entry, changes=(), changes_file=named))
 
@@ -168,7 +175,7 @@ def _settle(log: Log, key: str, data: bytes, commit_id: str) -> bool:
         except (OSError, ValueError) as exc:
             if is_refusal(exc) and attempt == 0:
                 raise CommitRefused(
-                    f"{log.store.url} refused to publish commit {number}: {exc}; nothing was published"
+                    f"{log.store.url} refused to publish commit {number}: {exc}; nothing was stored"
                 ) from exc
             if is_refusal(exc):
                 raise CommitUnknown(commit_id, number) from exc

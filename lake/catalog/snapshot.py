@@ -21,7 +21,7 @@ def resolve(log: Log, head: State, when: str | int) -> int:
     Args:
         log: the lake's.
         head: the state to look in; nothing behind it is seen.
-        when: a commit number, a tag, an ISO time, or a date: the end of that day in the lake's zone.
+        when: a commit number, a tag, an ISO time, or a date: its end in the lake's zone.
 
     Raises:
         NoSuchVersion: no such commit or tag, or nothing had been published by then.
@@ -33,7 +33,9 @@ def resolve(log: Log, head: State, when: str | int) -> int:
     if _DATE.fullmatch(text) or _TIME.fullmatch(text):
         return _commit_at(head, _moment(log, text), text)
     if re.fullmatch(r"v[0-9]+", text):
-        raise InvalidAddress(f"@{text} names a version, which needs a partition: write DATASET/k=v@{text}")
+        raise InvalidAddress(
+            f"@{text} names a version, which needs a partition: write DATASET/k=v@{text}"
+        )
     if text not in head.tags:
         known = ", ".join(sorted(head.tags)) or "none"
         raise NoSuchVersion(f"there is no tag {text!r} at commit {head.commit}; tags: {known}")
@@ -54,7 +56,9 @@ def _moment(log: Log, text: str) -> datetime:
             return datetime.combine(next_day, time(), zone) - timedelta(microseconds=1)
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError) as exc:
-        raise InvalidAddress(f"{text!r} is no time: write 2026-01-31 or 2026-01-31T10:00:00Z") from exc
+        raise InvalidAddress(
+            f"{text!r} is no time: write 2026-01-31 or 2026-01-31T10:00:00Z"
+        ) from exc
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
@@ -87,5 +91,7 @@ def state_at(log: Log, head: State, number: int) -> State:
     state = state or State(lake=head.lake)
     advance(log, state, to=number)
     if state.commit != number:
-        raise NoSuchVersion(f"{layout.commit(state.commit + 1)} cannot be read: commit {number} is out of reach")
+        raise NoSuchVersion(
+            f"{layout.commit(state.commit + 1)} cannot be read: commit {number} is out of reach"
+        )
     return state

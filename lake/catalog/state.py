@@ -5,6 +5,7 @@ it is asked for (`Base`). Everything else (datasets' totals, declarations, tags,
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
@@ -189,7 +190,9 @@ class State:
         old = [] if dataset in self._whole else self.base.data_files(dataset)
         files = [file for file in old if file.partition not in mine]
         for partition in mine.values():
-            files += [DataFile(partition.text, f.key, f.schema) for f in data_files(partition.current)]
+            files += [
+                DataFile(partition.text, f.key, f.schema) for f in data_files(partition.current)
+            ]
         return sorted(files, key=lambda file: file.partition)
 
     def put(self, partition: Partition) -> None:
@@ -199,6 +202,19 @@ class State:
     def touched(self) -> tuple[Partition, ...]:
         """Return the partitions that may differ from the checkpoint's."""
         return tuple(self._found.values())
+
+    def fork(self) -> "State":
+        """Return an equal state that moves on its own."""
+        other = copy(self)
+        for name in ("schemas", "tags", "doomed", "renames", "tail", "events", "_found", "_whole"):
+            setattr(other, name, copy(getattr(self, name)))
+        other.datasets = {
+            name: replace(dataset, schemas=dict(dataset.schemas))
+            for name, dataset in self.datasets.items()
+        }
+        other.declarations = {kind: dict(texts) for kind, texts in self.declarations.items()}
+        other.built = {dataset: dict(builds) for dataset, builds in self.built.items()}
+        return other
 
     def become(self, other: "State") -> None:
         """Turn into another state, which is the same commit's."""

@@ -70,7 +70,9 @@ def history(connection: Any, state: State) -> None:
     """
     load(connection, "_events", _HISTORY, (row for e in state.events for row in event_rows(e)))
     removed = [
-        {"dataset": e.dataset, "key": key, "commit": e.commit} for e in state.events for key in e.removed
+        {"dataset": e.dataset, "key": key, "commit": e.commit}
+        for e in state.events
+        for key in e.removed
     ]
     load(
         connection,
@@ -152,15 +154,26 @@ def _commit_row(entry: Entry) -> dict[str, Any]:
 
 def _notes(change: Any) -> list[dict[str, Any]]:
     if isinstance(change, Built):
-        scope = change.scope or change.each
-        return [{"note": "check", "dataset": change.dataset, "scope": scope, **plain(c)} for c in change.checks]
+        return [
+            {"note": "check", "dataset": change.dataset, "scope": "", **plain(c)}
+            for c in change.checks
+        ]
     if isinstance(change, Note):
-        return [{"note": change.kind, "dataset": change.dataset, "partition": change.partition,
-                 "text": change.text, **change.data}]
+        return [
+            {
+                "note": change.kind,
+                "dataset": change.dataset,
+                "partition": change.partition,
+                "text": change.text,
+                **change.data,
+            }
+        ]
     return []
 
 
-def load(connection: Any, name: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
+def load(
+    connection: Any, name: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]
+) -> None:
     """Make a table `meta.<name>` of rows; a column that a row lacks is NULL."""
     shape = json.dumps([columns])
     connection.execute(
@@ -219,5 +232,6 @@ def connect() -> Any:
 
 def _copy(connection: Any, select: str, path: Path) -> None:
     connection.execute(
-        f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"
+        f"COPY ({select}) TO {literal(str(path))}"
+        " (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"
     )
