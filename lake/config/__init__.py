@@ -1,0 +1,37 @@
+"""`lake.toml`: read, checked key by key, and given as frozen values."""
+
+from lake.config.build import absolute
+from lake.config.duration import duration, duration_text
+from lake.config.read import find, load
+from lake.config.secrets import expand, recorded
+from lake.config.source import source_from_text, source_text
+from lake.config.types import (
+    Alerts,
+    Config,
+    Deployment,
+    Key,
+    Schedule,
+    Source,
+    TableConfig,
+    Warehouse,
+)
+
+__all__ = [
+    "Alerts",
+    "Config",
+    "Deployment",
+    "Key",
+    "Schedule",
+    "Source",
+    "TableConfig",
+    "Warehouse",
+    "absolute",
+    "duration",
+    "duration_text",
+    "expand",
+    "find",
+    "load",
+    "recorded",
+    "source_from_text",
+    "source_text",
+]

@@ -1,0 +1,138 @@
+"""The tables of `lake.toml` as a `Config`."""
+
+import os
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from lake import layout
+from lake.config import table
+from lake.config.duration import duration
+from lake.config.secrets import expand
+from lake.config.source import source
+from lake.config.table import Table
+from lake.config.types import Alerts, Config, Deployment, Schedule, TableConfig, Warehouse
+
+FLOWS = ("land", "transform", "load", "elt", "maintain")
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,2}")
+
+
+def config(
+    top: Table,
+    *,
+    root: Path,
+    environ: Mapping[str, str] | None,
+    path: Path | None = None,
+    env: str = "",
+) -> Config:
+    """Return what the top table of the file says.
+
+    Args:
+        top: the table, overrides applied.
+        root: the file's folder, where relative paths start.
+        environ: where `${NAME}` is looked up; None leaves them as they are.
+        path: the file.
+        env: whose overrides were applied.
+
+    Raises:
+        InvalidConfig: a key is unknown, missing or wrong.
+    """
+    table.only(top, ("lake", "sources", "warehouse", "deployments", "alerts"))
+    lake = table.only(table.inner(top, "lake"), ("url", "timezone"))
+    sources = table.inners(table.inner(top, "sources"))
+    deployments = table.inners(table.inner(top, "deployments"))
+    alerts = table.only(table.inner(top, "alerts"), ("webhook",))
+    return Config(
+        root=root,
+        path=path,
+        env=env,
+        url=absolute(_looked_up(lake, "url", environ), root),
+        timezone=_timezone(lake, "UTC"),
+        sources={name: source(item, name=name, root=root) for name, item in sources.items()},
+        warehouse=_warehouse(table.inner(top, "warehouse"), root, environ),
+        deployments={name: _deployment(item) for name, item in deployments.items()},
+        alerts=Alerts(table.text(alerts, "webhook", reads_environment=True)),
+    )
+
+
+def absolute(url: str | None, root: Path) -> str | None:
+    """Return the URL of a lake or warehouse with a relative path in it made absolute.
+
+    `./.lake` starts from `root`, as does the file of `duckdb:///rel.duckdb`.
+    """
+    if url is None:
+        return None
+    if url.startswith("duckdb:///") and not url.startswith(("duckdb:////", "duckdb:///:memory:")):
+        return f"duckdb:///{_path(url.removeprefix('duckdb:///'), root)}"
+    return url if "://" in url else _path(url, root)
+
+
+def _path(text: str, root: Path) -> str:
+    # `..` goes by the names, as a shell's `cd` does: the folder need not be there yet.
+    return os.path.normpath(root.absolute() / Path(text).expanduser())
+
+
+def _looked_up(values: Table, key: str, environ: Mapping[str, str] | None) -> str | None:
+    written = table.text(values, key, reads_environment=True)
+    if key in values and not written:
+        table.refuse(values, f"{key} is empty: write one, or take the key out")
+    if environ is None or not written:
+        return written or None
+    return table.attempt(values, key, lambda: expand(written, environ))
+
+
+def _timezone(values: Table, default: str) -> str:
+    name = table.text(values, "timezone", default)
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        table.refuse(
+            values, f"timezone = {name!r} is no time zone: write one such as 'Europe/Paris'"
+        )
+    return name
+
+
+def _warehouse(values: Table, root: Path, environ: Mapping[str, str] | None) -> Warehouse:
+    table.only(values, ("url", "load", "tables"))
+    load = table.texts(values, "load")
+    for name in load:
+        table.attempt(values, "load", partial(layout.dataset, f"curated.{name}"))
+    tables = table.inners(table.inner(values, "tables"))
+    for name, item in tables.items():
+        if name not in load:
+            table.refuse(item, f"is not in warehouse.load: {table.nearest(name, load)}")
+    return Warehouse(
+        url=absolute(_looked_up(values, "url", environ), root),
+        load=load,
+        tables={name: TableConfig(_table(item, name)) for name, item in tables.items()},
+    )
+
+
+def _table(values: Table, name: str) -> str:
+    written = table.text(table.only(values, ("table",)), "table", name)
+    if not _TABLE.fullmatch(written):
+        table.refuse(values, f"table = {written!r} is no table: write NAME or SCHEMA.NAME")
+    return written
+
+
+def _deployment(values: Table) -> Deployment:
+    table.only(values, ("flow", "schedule", "parameters"))
+    flow = table.text(values, "flow")
+    if flow not in FLOWS:
+        table.refuse(values, f"flow = {flow!r} is no flow: {table.nearest(flow, FLOWS)}")
+    schedule = _schedule(table.inner(values, "schedule")) if "schedule" in values else None
+    return Deployment(flow, schedule, table.inner(values, "parameters").values)
+
+
+def _schedule(values: Table) -> Schedule:
+    table.only(values, ("cron", "interval", "rrule", "timezone"))
+    if sum(key in values for key in ("cron", "interval", "rrule")) != 1:
+        table.refuse(values, "has to say one of cron, interval and rrule")
+    return Schedule(
+        cron=table.text(values, "cron"),
+        interval=table.parsed(values, "interval", duration, default=None),
+        rrule=table.text(values, "rrule"),
+        timezone=_timezone(values, "UTC") if "timezone" in values else "",
+    )

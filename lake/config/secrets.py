@@ -1,0 +1,93 @@
+"""Secrets: named by `${NAME}` and read from the environment, never written down."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from lake.errors import InvalidConfig
+
+_NAME = re.compile(r"\$\{([^}]*)\}?")
+_WHOLE = re.compile(r"(\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+# A port is no password: `https://host:8080/a@b`.
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#:@]*:(?![0-9]*(?:[/?#]|$))([^@]+)@")
+_SECRET_KEY = re.compile(
+    r"(.*[_-])?(pass(word|wd|phrase)?|pwd|secret|token|credentials?|sig|signature"
+    r"|(api|access|account|private|secret)[_-]?key)",
+    re.IGNORECASE,
+)
+# What cloud links are signed with, and `key`, which is a secret in many APIs.
+_SIGNED = re.compile(
+    r"x-(amz|goog|ms)-.*|awsaccesskeyid|googleaccessid|expires|se|sp|sv|sr|st|spr|skoid|sktid|skt"
+    r"|ske|sks|skv|key|auth|authorization|policy|key-pair-id|.*(key|token|secret)",
+    re.IGNORECASE,
+)
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """Return `text` with every `${NAME}` replaced from `environ`.
+
+    Args:
+        text: such as `postgresql://${PGUSER}@db/ny_taxi`.
+        environ: the environment.
+
+    Raises:
+        InvalidConfig: a variable is not set, or is no name of one.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        if not _VARIABLE.fullmatch(found[0]):
+            raise InvalidConfig(f"{found[0]!r} names no variable: write ${{NAME}}")
+        if not environ.get(found[1]):
+            raise InvalidConfig(
+                f"the environment variable {found[1]} is not set: export {found[1]} first"
+            )
+        return environ[found[1]]
+
+    return _NAME.sub(value, text)
+
+
+def recorded(url: str) -> str:
+    """Return `url` as it may be written down: without user, password, signature and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(no URL)"
+    kept = [pair for pair in parts.query.split("&") if pair and not _tells(pair.partition("=")[0])]
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "&".join(kept), ""))
+
+
+def _tells(parameter: str) -> bool:
+    return bool(_SECRET_KEY.fullmatch(parameter) or _SIGNED.fullmatch(parameter))
+
+
+def literal_secrets(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Give the dotted key of every secret that stands in `values` itself instead of being named."""
+    for key, value in values.items():
+        yield from _within(value, (*path, key), secret=bool(_SECRET_KEY.fullmatch(key)))
+
+
+def _within(value: object, path: tuple[str, ...], *, secret: bool) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from literal_secrets(value, path)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _within(item, path, secret=secret)
+    elif isinstance(value, str) and (_is_literal(value) if secret else _holds_password(value)):
+        yield ".".join(path)
+
+
+def _is_literal(value: str) -> bool:
+    return bool(value) and not _WHOLE.fullmatch(value)
+
+
+def _holds_password(value: str) -> bool:
+    found = _PASSWORD.search(value)
+    if found and _is_literal(found[1]):
+        return True
+    # `${NAME}` may hold any text, so the query is cut off by hand.
+    query = value.partition("?")[2].partition("#")[0] if "://" in value else ""
+    pairs = parse_qsl(query)
+    return any(_SECRET_KEY.fullmatch(key) and _is_literal(text) for key, text in pairs)

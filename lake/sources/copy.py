@@ -1,0 +1,101 @@
+"""Where fetched bytes go: a new file that is hashed while it is written."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Protocol
+
+from lake.errors import StoreUnavailable
+
+CHUNK = 1 << 20
+
+
+class Readable(Protocol):
+    """A file, a pipe, standard input's `buffer`."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Fill `buffer` from its beginning, and return how many bytes came; 0 at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A source's bytes as they came, and where from."""
+
+    path: Path
+    name: str
+    """The file's name at the source."""
+    bytes: int
+    sha256: str
+    url: str
+    """Without user, password and signature; `-` for what came through a pipe."""
+    etag: str = ""
+    last_modified: str = ""
+    """As a web server wrote it; of a file its time of change, in the same form."""
+
+
+class Sink:
+    """A file that grows and is hashed. `new_sink` opens one."""
+
+    def __init__(self, path: Path, file: FileIO) -> None:
+        """Write to `file`, which is at `path`."""
+        self.path = path
+        self.count = 0
+        self.kept = False
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data`."""
+        rest = memoryview(data)
+        self._hash.update(rest)
+        self.count += len(rest)
+        with _writing(self.path):
+            while rest:
+                rest = rest[self._file.write(rest) or 0 :]
+
+    def restart(self) -> None:
+        """Forget everything that was written."""
+        with _writing(self.path):
+            self._file.truncate(self._file.seek(0))
+        self._hash, self.count = hashlib.sha256(), 0
+
+    def keep(self, *, name: str, url: str, etag: str = "", last_modified: str = "") -> Fetched:
+        """Let the file stay, and return what it is."""
+        self.kept = True
+        sha256 = self._hash.hexdigest()
+        return Fetched(self.path, name, self.count, sha256, url, etag, last_modified)
+
+
+@contextmanager
+def new_sink(path: Path) -> Iterator[Sink]:
+    """Give a sink at `path`, where nothing is yet; take the file away unless it was kept."""
+    with _writing(path):
+        file = FileIO(path, "xb")
+    sink = Sink(path, file)
+    try:
+        with file:
+            yield sink
+    finally:
+        if not sink.kept:
+            with suppress(FileNotFoundError):
+                path.unlink()
+
+
+def copy(source: Readable, sink: Sink) -> None:
+    """Write all that `source` gives to `sink`, chunk by chunk."""
+    buffer = memoryview(bytearray(CHUNK))
+    while got := source.readinto(buffer):
+        sink.write(buffer[:got])
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path} cannot be written: {error.strerror}; make room there, or set TMPDIR"
+        ) from error

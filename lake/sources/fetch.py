@@ -1,0 +1,41 @@
+"""The bytes of a source, brought to a file of ours."""
+
+from pathlib import Path
+
+from lake.config.source import is_http
+from lake.sources.copy import Fetched
+from lake.sources.file import fetch_file, fetch_stream
+from lake.sources.http import PATIENT, Patience, fetch_http
+
+__all__ = ["PATIENT", "Fetched", "Patience", "fetch", "fetch_stream"]
+
+
+def fetch(
+    url: str,
+    to: Path,
+    *,
+    etag: str = "",
+    last_modified: str = "",
+    patience: Patience = PATIENT,
+) -> Fetched | None:
+    """Bring what `url` holds now to the new file `to`; None if a web server says "as before".
+
+    `to` shares no byte with the source: whoever owns it may link it elsewhere. Nothing is left
+    there when an error is raised or None returned. Memory is bounded by the chunk.
+
+    Args:
+        url: `http(s)://…`, `file:///…` or a path.
+        to: where the bytes go; nothing is there yet.
+        etag: what the last fetch of this very URL gave; asks a web server for something newer.
+        last_modified: the same, for a server that gives no ETag.
+        patience: how long to wait for a web server, and how often to ask.
+
+    Raises:
+        SourceMissing: there is nothing.
+        SourceIncomplete: it broke off, changed meanwhile, or did not answer. Safe to retry.
+        SourceUnreadable: it is refused, or no file.
+        StoreUnavailable: `to` cannot be written.
+    """
+    if is_http(url):
+        return fetch_http(url, to, etag=etag, last_modified=last_modified, patience=patience)
+    return fetch_file(url, to)

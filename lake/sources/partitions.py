@@ -1,0 +1,190 @@
+"""What a source is asked for: one request per partition."""
+
+import glob
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from lake import layout
+from lake.config.period import after, interval, steps
+from lake.config.secrets import expand
+from lake.config.source import is_http
+from lake.config.template import Moment, field_text, fill
+from lake.config.types import Key, Source
+from lake.errors import InvalidConfig, SourceMissing
+from lake.sources import listing
+from lake.sources.listing import Values
+from lake.sources.path import local_path
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One partition of a source and where its bytes are: a URL, a path, or several paths."""
+
+    partition: str
+    """As text, `month=2024-01`; `""` for a source without partitions."""
+    urls: tuple[str, ...]
+    within_lag: bool = False
+    """What is not there yet may still come: a 404 is no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is asked for, in wall-clock time of the lake's zone; `end` is exclusive."""
+
+    start: datetime | None
+    end: datetime
+    now: datetime
+    zone: ZoneInfo
+
+
+def requests(
+    source: Source,
+    *,
+    since: str | None,
+    until: str | None,
+    now: datetime,
+    timezone: str,
+    environ: Mapping[str, str],
+) -> tuple[Request, ...]:
+    """Return what `source` is asked for, in order of its partitions.
+
+    Over HTTP every period from `since` to `until` is asked for. In a folder the files that are
+    there say which partitions there are; a glob may give a partition several files.
+
+    Args:
+        source: the source.
+        since: the first period, such as `2024-01` or `2024`; it narrows what the source says.
+        until: the last period, inclusive. A source without periods ignores both.
+        now: aware; no period that begins later is asked for.
+        timezone: the lake's, such as `Europe/Paris`: what a day is.
+        environ: where the `${NAME}` of the URL are looked up.
+
+    Raises:
+        InvalidConfig: a variable is not set, or `since` or `until` is no period.
+        SourceMissing: a folder holds nothing that the source's pattern fits.
+    """
+    literal = partial(_looked_up, source, environ)
+    window = _window(source, since, until, now.astimezone(ZoneInfo(timezone)))
+    timed = any(key.every for key in source.partition.values())
+    if timed and not is_http(source.url):
+        return _listed(source, window, literal)
+    asked = [_asked(source, values, window, literal) for values in _choices(source, window)]
+    return _distinct(source, asked)
+
+
+def _looked_up(source: Source, environ: Mapping[str, str], text: str) -> str:
+    try:
+        return expand(text, environ)
+    except InvalidConfig as error:
+        raise InvalidConfig(f"[sources.{source.name}] url: {error}") from None
+
+
+def _window(source: Source, since: str | None, until: str | None, now: datetime) -> Window:
+    key = next((key for key in source.partition.values() if key.every), Key())
+    local = now.replace(tzinfo=None)
+    starts = [interval(text)[0] for text in (key.since, since) if text]
+    ends = [interval(text)[1] for text in (key.until, until) if text]
+    # The period that begins right now is asked for, too.
+    end = min([*ends, local + timedelta(microseconds=1)])
+    zone = now.tzinfo
+    assert isinstance(zone, ZoneInfo)
+    return Window(max(starts, default=None), end, local, zone)
+
+
+def _listed(source: Source, window: Window, literal: Callable[[str], str]) -> tuple[Request, ...]:
+    found = listing.partitions(source, root=source.root.absolute(), literal=literal)
+    return tuple(
+        Request(_text(values), paths, _may_come(source, values, window))
+        for values, paths in found
+        if _lies_in(values, window)
+    )
+
+
+def _choices(source: Source, window: Window) -> Iterator[Values]:
+    """Give every combination of the keys' values, the last key fastest."""
+    options = [_options(source, key, window) for key in source.partition.values()]
+    for chosen in itertools.product(*options):
+        yield dict(zip(source.partition, chosen, strict=True))
+
+
+def _options(source: Source, key: Key, window: Window) -> list[str | Moment]:
+    if not key.every:
+        return list(key.values)
+    if window.start is None:
+        raise InvalidConfig(
+            f"[sources.{source.name}] says no since: give --since, the first {key.every}"
+        )
+    found = steps(window.start, window.end, key.every)
+    return [
+        Moment(at, key.every) for at in found if key.every != "hour" or _exists(at, window.zone)
+    ]
+
+
+def _exists(at: datetime, zone: ZoneInfo) -> bool:
+    """Tell whether the clocks showed `at`, and did not skip it for summer time."""
+    there = at.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    return there.replace(tzinfo=None) == at
+
+
+def _asked(
+    source: Source, values: Values, window: Window, literal: Callable[[str], str]
+) -> Request:
+    web = is_http(source.url)
+    magic = not web and glob.has_magic(source.url)
+
+    def field(name: str, form: str) -> str:
+        text = field_text(name, form, values)
+        if web:
+            return quote(text, safe="/:" if isinstance(values.get(name), Moment) else "")
+        return glob.escape(text) if magic else text
+
+    url = fill(source.url, field=field, literal=literal)
+    urls = (url,) if web else _files(source, url)
+    return Request(_text(values), urls, _may_come(source, values, window))
+
+
+def _files(source: Source, url: str) -> tuple[str, ...]:
+    found = listing.files(local_path(url), root=source.root.absolute())
+    if not found:
+        raise SourceMissing(f"no file fits {url}: look at the path, or at the folder")
+    return found
+
+
+def _distinct(source: Source, asked: list[Request]) -> tuple[Request, ...]:
+    """Refuse to land the same bytes as two partitions, as `{month:%m}` over two years would."""
+    seen: dict[tuple[str, ...], str] = {}
+    for request in asked:
+        if request.urls in seen:
+            raise InvalidConfig(
+                f"[sources.{source.name}] url: {seen[request.urls]} and {request.partition} are"
+                " the same place: put all of the key in it"
+            )
+        seen[request.urls] = request.partition
+    return tuple(asked)
+
+
+def _text(values: Values) -> str:
+    return layout.partition({name: str(value) for name, value in values.items()})
+
+
+def _moments(values: Values) -> Iterator[Moment]:
+    return (value for value in values.values() if isinstance(value, Moment))
+
+
+def _lies_in(values: Values, window: Window) -> bool:
+    return all(
+        moment.start < window.end
+        and (window.start is None or after(moment.start, moment.unit) > window.start)
+        for moment in _moments(values)
+    )
+
+
+def _may_come(source: Source, values: Values, window: Window) -> bool:
+    """Tell whether a period has not ended, or ended no longer ago than the lag."""
+    lag = sum((key.lag for key in source.partition.values()), timedelta())
+    return any(after(m.start, m.unit) + lag > window.now for m in _moments(values))

@@ -1,0 +1,29 @@
+import pytest
+
+from lake.config import expand, recorded
+from lake.errors import InvalidConfig
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://ada:pw@h:80/a/b.csv?x=1#frag", "https://h:80/a/b.csv?x=1"),
+        ("https://h/x?page=2&token=t&api_key=k&key=k", "https://h/x?page=2"),
+        ("https://h/x?X-Amz-Signature=s&X-Amz-Credential=c&X-Amz-Date=d", "https://h/x"),
+        ("https://h/x?sv=1&se=2&sp=r&sig=3&month=2024-01", "https://h/x?month=2024-01"),
+        ("https://h/x?monkey=1&session=2&design=3", "https://h/x?session=2&design=3"),
+        ("http://[bad", "(no URL)"),
+    ],
+)
+def test_what_is_recorded_holds_no_secret(url: str, kept: str) -> None:
+    assert recorded(url) == kept
+
+
+def test_a_variable_is_looked_up() -> None:
+    assert expand("a${B}c${B}", {"B": "${C}"}) == "a${C}c${C}"
+
+
+@pytest.mark.parametrize("text", ["${}", "${A B}", "${A", "${1}"])
+def test_a_variable_without_a_name_is_refused(text: str) -> None:
+    with pytest.raises(InvalidConfig, match=r"names no variable: write \$\{NAME\}$"):
+        expand(text, {"A": "1"})
