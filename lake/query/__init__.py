@@ -1,0 +1,1 @@
+"""Reading: views over what the log names."""

@@ -1,0 +1,148 @@
+"""DuckDB connections in which the lake's datasets are views."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lake import layout
+from lake.catalog.log import Log
+from lake.catalog.state import DataFile, State
+from lake.query import meta
+from lake.query.sql import literal, qualified
+from lake.query.views import ViewFile, plan_view
+from lake.schema.admit import crowd
+
+CONFIG = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+
+@dataclass(slots=True)
+class Session:
+    """A connection at one commit; its views are made when they are asked for."""
+
+    log: Log
+    state: State
+    connection: Any = None
+    made: set[str] = field(default_factory=set)
+    commit: int = 0
+
+    def sql(self, query: str) -> Any:
+        """Return the answer to `query`: a DuckDB relation, or None where it gives no rows.
+
+        Only the views that it names are made; where that cannot be told, all of them.
+        """
+        import duckdb
+
+        names = named_datasets(self.connection, query, self.state)
+        self.make(names)
+        try:
+            return self.connection.sql(query)
+        except duckdb.CatalogException:
+            if not self.make_all():
+                raise
+            return self.connection.sql(query)
+
+    def make(self, names: Iterable[str]) -> int:
+        """Make the views of `names`, and `meta` for all of its tables; return how many were new."""
+        new = [name for name in names if name not in self.made]
+        for name in new:
+            if name == "meta":
+                meta.make(self.connection, self.state)
+            else:
+                self.connection.execute(
+                    f"CREATE OR REPLACE VIEW {qualified(name)} AS"
+                    f" {select(self.log, self.state, name)}"
+                )
+            self.made.add(name)
+        return len(new)
+
+    def make_all(self) -> int:
+        """Make every view and the metadata tables."""
+        return self.make(["meta", *readable(self.state)])
+
+
+def open_session(log: Log, state: State, *, settings: dict[str, str] | None = None) -> Session:
+    """Return a session without views, in a DuckDB in memory that downloads nothing."""
+    import duckdb
+
+    connection = duckdb.connect(config={**CONFIG, **(settings or {})})
+    connection.execute(f"SET TimeZone = {literal(log.identity.timezone)}")
+    for zone in layout.ZONES:
+        connection.execute(f"CREATE SCHEMA {zone}")
+    return Session(log, state, connection, commit=state.commit)
+
+
+def readable(state: State) -> list[str]:
+    """Return the datasets that have columns: all but those of which everything was held."""
+    return sorted(name for name, dataset in state.datasets.items() if dataset.last_schema)
+
+
+def select(
+    log: Log, state: State, dataset: str, *, partitions: Collection[str] | None = None
+) -> str:
+    """Return the SELECT over a dataset's current files, or over those of some partitions."""
+    files = state.data_files(dataset)
+    if partitions is not None:
+        files = [file for file in files if file.partition in partitions]
+    return reader(log, state, dataset)(files)
+
+
+def reader(log: Log, state: State, dataset: str) -> Callable[[Iterable[DataFile]], str]:
+    """Return what gives the SELECT over any of a dataset's files, with the columns of its view."""
+    found = crowd(state, dataset)
+    reconciled = found.reconciled()
+
+    def over(files: Iterable[DataFile]) -> str:
+        chosen = [ViewFile(log.store.data_url(file.key), file.schema) for file in files]
+        plan = plan_view(dataset, chosen, state.schemas, reconciled, found.keys)
+        return plan.select(log.store.data_url)
+
+    return over
+
+
+def named_datasets(connection: Any, query: str, state: State) -> list[str]:
+    """Return the datasets that a query names, and `meta` if it names one of the metadata tables."""
+    row = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchone()
+    tree = json.loads(row[0])
+    if tree.get("error"):
+        return _parsed(query, state)
+    found = {(node.get("schema_name", ""), node.get("table_name", "")) for node in _tables(tree)}
+    return _known(found, state)
+
+
+def _known(names: Iterable[tuple[str, str]], state: State) -> list[str]:
+    known = []
+    for schema, table in sorted(names):
+        name = f"{schema}.{table}".lower()
+        if schema.lower() == "meta":
+            known.append("meta")
+        elif name in state.datasets:
+            known.append(name)
+    return list(dict.fromkeys(known))
+
+
+def _tables(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if node.get("type") == "BASE_TABLE":
+            yield node
+        for value in node.values():
+            yield from _tables(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _tables(value)
+
+
+def _parsed(query: str, state: State) -> list[str]:
+    """Find table names where DuckDB serialises none: DESCRIBE, COPY, PIVOT and the like."""
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        trees = sqlglot.parse(query, dialect="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return []
+    tables = [table for tree in trees if tree for table in tree.find_all(exp.Table)]
+    return _known({(table.db, table.name) for table in tables}, state)

@@ -1,0 +1,33 @@
+"""What the lake's declarations say of a dataset."""
+
+import json
+from dataclasses import dataclass
+
+from lake.catalog.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A dataset in a person's words."""
+
+    description: str = ""
+    owner: str = ""
+
+
+def described(state: State, dataset: str) -> Description:
+    """Return a dataset's description and owner, as its source or model was declared last."""
+    zone, _, name = dataset.partition(".")
+    if zone == "curated":
+        return _of_model(state.declared("model").get(name, ""), name)
+    text = state.declared("source").get(name, "")
+    values = json.loads(text) if text else {}
+    return Description(values.get("description", ""), values.get("owner", ""))
+
+
+def _of_model(text: str, name: str) -> Description:
+    if not text:
+        return Description()
+    from lake.models.header import parse_header
+
+    header = parse_header(text, path=f"models/{name}.sql")
+    return Description(header.description, header.owner)

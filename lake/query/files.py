@@ -1,0 +1,46 @@
+"""The files behind an address, and its rows."""
+
+from typing import TYPE_CHECKING, Any
+
+from lake.catalog.state import State, data_files
+from lake.query import address as addresses
+from lake.query.connect import open_session, select
+
+if TYPE_CHECKING:
+    from lake.lake import Lake
+
+
+def files(lake: "Lake", text: str) -> list[str]:
+    """Return the URLs of the files with an address's rows, in the order of partitions."""
+    address = addresses.parse(text)
+    if address.version is not None:
+        version = addresses.version_at(lake.log, lake.state, address)
+        return [lake.log.store.data_url(file.key) for file in data_files(version)]
+    state = addresses.state_of(lake.log, lake.state, address)
+    wanted = _partition(state, address)
+    found = state.data_files(addresses.find_dataset(state, address.dataset))
+    return [
+        lake.log.store.data_url(file.key)
+        for file in found
+        if wanted is None or file.partition == wanted
+    ]
+
+
+def _partition(state: State, address: addresses.Address) -> str | None:
+    """Return the partition that is meant, None for all of them."""
+    if address.partition:
+        return addresses.find_partition(state, address).text
+    return None
+
+
+def table(lake: "Lake", text: str) -> Any:
+    """Return what an address holds as a DuckDB relation."""
+    address = addresses.parse(text)
+    state = addresses.state_of(lake.log, lake.state, address)
+    addresses.find_dataset(state, address.dataset)
+    session = open_session(lake.log, state)
+    wanted = _partition(state, address)
+    found = select(
+        lake.log, state, address.dataset, partitions=None if wanted is None else [wanted]
+    )
+    return session.connection.sql(found)

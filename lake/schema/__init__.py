@@ -1,0 +1,1 @@
+"""Schemas of files, and how many of them become one."""
