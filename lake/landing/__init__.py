@@ -1,0 +1,1 @@
+"""Landing: from a source's bytes to versions that nobody can lose."""

@@ -1,0 +1,94 @@
+"""Appending: what is newer than a partition's cursor becomes more of its files."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from lake.catalog.entries import Append, File, Landed, Schema
+from lake.catalog.publish import Draft, publish
+from lake.catalog.state import State, Version
+from lake.landing.stage import Attempt, content_of
+from lake.schema.admit import prepare, same_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows from behind the cursor `start` up to `end`, in the bucket and seen by nobody yet.
+
+    Attributes:
+        schemas: the schemas of its files, by id.
+    """
+
+    start: str
+    end: str
+    files: tuple[File, ...]
+    landed: Landed
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
+
+
+Extract = Callable[[str], Batch | None]
+"""Brings what is newer than a cursor (`""`: all) into the bucket; None if nothing is."""
+
+
+def append(
+    attempt: Attempt,
+    state: State,
+    dataset: str,
+    partition: str,
+    extract: Extract,
+    *,
+    message: str = "",
+) -> int | None:
+    """Append what the source holds beyond the partition's cursor, as one commit.
+
+    No row comes twice and none is lost, whoever else appends: where the cursor has moved
+    meanwhile, what was extracted is dropped and extracted again from there. So a retried or
+    doubled run is safe.
+
+    Returns:
+        The commit's number; None if nothing was newer.
+
+    Raises:
+        SchemaConflict: the rows cannot be joined with the rest; nothing was published.
+        CommitUnknown, CommitRefused, LogDamaged: see there.
+    """
+    batch: Batch | None = None
+
+    def plan(head: State) -> Draft:
+        nonlocal batch
+        same_keys(head, dataset, partition)
+        current = head.partition(dataset, partition).current
+        if batch is None or not _follows(batch, current):
+            batch = extract(current.cursor if current else "")
+        if batch is None:
+            return Draft()
+        change = _change(dataset, partition, batch, current)
+        prepare(attempt.log, head, [change], batch.schemas)
+        return Draft([change], batch.schemas)
+
+    return publish(
+        attempt.log,
+        state,
+        plan,
+        commit_id=attempt.commit_id,
+        message=message,
+        run=attempt.run,
+    )
+
+
+def _follows(batch: Batch, current: Version | None) -> bool:
+    return batch.start == (current.cursor if current else "")
+
+
+def _change(dataset: str, partition: str, batch: Batch, current: Version | None) -> Append:
+    originals = [file.sha256 for file in batch.files if file.role == "original"]
+    hashes = originals or [file.sha256 for file in batch.files]
+    content = content_of([current.content, *hashes] if current else hashes)
+    return Append(
+        dataset,
+        partition,
+        batch.files,
+        content,
+        batch.landed,
+        start=batch.start,
+        end=batch.end,
+    )

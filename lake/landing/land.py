@@ -1,0 +1,258 @@
+"""Landing: staged versions become one commit, after another look at where they go."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from lake import layout
+from lake.catalog.entries import Change, Declare, Hold, Note, Replace, Schema
+from lake.catalog.publish import Draft, publish
+from lake.catalog.state import Partition, State, data_files
+from lake.errors import LakeError, SchemaConflict, SourceMissing, VersionHeld, raise_all
+from lake.landing.explain import explain
+from lake.landing.order import Landing, Order, Staged
+from lake.landing.stage import Attempt, Known, again, recognised, stage
+from lake.schema.admit import Crowd, admit, crowd, prepare, same_keys
+
+PARALLEL = 4
+Told = Callable[[Landing], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The source has nothing there; `soon`: it may still come."""
+
+    soon: bool
+
+
+Found = Staged | Known | Absent
+
+
+def land(
+    attempt: Attempt,
+    state: State,
+    orders: Sequence[Order],
+    *,
+    declare: Sequence[Declare] = (),
+    force: bool = False,
+    message: str = "",
+    told: Told = lambda landing: None,
+) -> list[Landing]:
+    """Land what the sources hold now, as one commit over all of `orders`.
+
+    The bytes are kept as they came. Landing the same bytes twice adds nothing, so a retried or
+    doubled run is safe. Nothing is visible before the commit; after it, everything is. What cannot
+    be joined with the rest is held, and the views stay as they were.
+
+    Args:
+        attempt: this attempt, with the log.
+        state: where to look; moved to the commit that was published.
+        orders: each partition at most once.
+        declare: declarations that belong to what is landed.
+        force: land bytes that were rejected or are there already.
+        message: of the commit.
+        told: hears of each partition as soon as it is settled.
+
+    Raises:
+        VersionHeld: a version was kept, but is not current. The others were published.
+        SeveralFailed: more than one order failed. The others were published.
+        SourceMissing, SourceIncomplete, SourceUnreadable: the only failure; the others were
+            published.
+    """
+    found, errors = stage_all(attempt, state, orders, force=force)
+    landings = commit(
+        attempt, state, found, declare=declare, force=force, message=message, told=told
+    )
+    raise_all(
+        errors
+        + [
+            VersionHeld(f"{one.name} is held: {one.note}")
+            for one in landings
+            if one.outcome == "held"
+        ]
+    )
+    return landings
+
+
+def held(landings: Sequence[Landing]) -> list[LakeError]:
+    """Return an error for each version that is kept and not current."""
+    kept = [one for one in landings if one.outcome == "held"]
+    return [VersionHeld(f"{one.name} is held: {one.note}") for one in kept]
+
+
+def stage_all(
+    attempt: Attempt, state: State, orders: Sequence[Order], *, force: bool
+) -> tuple[list[tuple[Order, Found]], list[LakeError]]:
+    """Stage every order, several at a time; one that fails does not stop the others."""
+    state.prefetch((order.dataset, order.partition) for order in orders)
+
+    def try_one(order: Order) -> Found | LakeError:
+        try:
+            return stage_one(attempt, state, order, force=force)
+        except LakeError as error:
+            return error
+
+    if attempt.log.parallel == 1 or len(orders) == 1:
+        results = [try_one(order) for order in orders]
+    else:
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            results = list(pool.map(try_one, orders))
+    pairs = list(zip(orders, results, strict=True))
+    found = [(order, one) for order, one in pairs if not isinstance(one, LakeError)]
+    return found, [one for _, one in pairs if isinstance(one, LakeError)]
+
+
+def stage_one(attempt: Attempt, state: State, order: Order, *, force: bool = False) -> Found:
+    """Stage one order; that its source has nothing is an answer where the lake expects it.
+
+    Raises:
+        SourceMissing: the source never had it, and should by now.
+    """
+    same_keys(state, order.dataset, order.partition)
+    try:
+        return stage(attempt, state, order, force=force)
+    except SourceMissing:
+        if order.may_be_missing:
+            return Absent(soon=True)
+        if state.partition(order.dataset, order.partition).current:
+            return Absent(soon=False)
+        raise
+
+
+def commit(
+    attempt: Attempt,
+    state: State,
+    found: Sequence[tuple[Order, Found]],
+    *,
+    declare: Sequence[Declare] = (),
+    force: bool = False,
+    message: str = "",
+    told: Told = lambda landing: None,
+) -> list[Landing]:
+    """Publish what was staged as one commit, and say what came of each order.
+
+    Raises:
+        CommitUnknown, CommitRefused, LogDamaged: see there.
+    """
+    desk = _Desk(attempt, list(found), tuple(declare), force)
+    number = publish(
+        attempt.log,
+        state,
+        desk.plan,
+        commit_id=attempt.commit_id,
+        message=message,
+        run=attempt.run,
+    )
+    landings = [_landing(state, order, one, desk.reasons, number) for order, one in desk.found]
+    for landing in landings:
+        told(landing)
+    return landings
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What one commit is about to land; looks again whenever the head has moved."""
+
+    attempt: Attempt
+    found: list[tuple[Order, Found]]
+    declare: tuple[Declare, ...]
+    force: bool
+    reasons: dict[tuple[str, str], str] | None = None
+
+    def plan(self, state: State) -> Draft:
+        """Say what to publish at this head."""
+        self.found = [(order, self._look_again(state, order, one)) for order, one in self.found]
+        changes: list[Change] = []
+        schemas: dict[str, Schema] = {}
+        crowds: dict[str, Crowd] = {}
+        self.reasons = {}
+        for order, one in self.found:
+            if isinstance(one, Staged):
+                changes.append(self._change(state, one, crowds))
+                schemas.update(one.schemas)
+            elif isinstance(one, Absent) and not one.soon and not _gone(state, order):
+                changes.append(Note("gone", order.dataset, order.partition))
+        prepare(self.attempt.log, state, changes, schemas)
+        return Draft([*changes, *_new_declarations(state, self.declare)], schemas)
+
+    def _look_again(self, state: State, order: Order, one: Found) -> Found:
+        """Ask the source again where its partition moved: older bytes never follow newer ones."""
+        if not isinstance(one, Staged):
+            return one
+        partition = state.partition(one.dataset, one.partition)
+        while partition.versions != one.seen:
+            known = None if self.force else recognised(partition, one.content)
+            if known:
+                return known
+            fresh = stage_one(self.attempt, state, order, force=self.force)
+            if not isinstance(fresh, Staged):
+                return fresh
+            if fresh.content == one.content:
+                return again(one, seen=partition.versions)
+            one = fresh
+        return one
+
+    def _change(self, state: State, one: Staged, crowds: dict[str, Crowd]) -> Change:
+        same_keys(state, one.dataset, one.partition)
+        reason = one.flaw or self._conflict(state, one, crowds)
+        if reason:
+            assert self.reasons is not None
+            self.reasons[one.dataset, one.partition] = reason
+            return Hold(one.dataset, one.partition, one.files, one.content, one.landed, reason)
+        return Replace(one.dataset, one.partition, one.files, one.content, one.landed)
+
+    def _conflict(self, state: State, one: Staged, crowds: dict[str, Crowd]) -> str:
+        keys = tuple(layout.partition_values(one.partition))
+        all_files = crowds.setdefault(one.dataset, crowd(state, one.dataset, keys=keys))
+        old = data_files(state.partition(one.dataset, one.partition).current)
+        conflict = admit(all_files, old, one.files, one.schemas, commit=state.commit + 1)
+        return explain(state, one, conflict) if isinstance(conflict, SchemaConflict) else ""
+
+
+def _gone(state: State, order: Order) -> bool:
+    return state.partition(order.dataset, order.partition).gone
+
+
+def _new_declarations(state: State, declare: Sequence[Declare]) -> list[Declare]:
+    return [one for one in declare if state.declared(one.kind).get(one.name, "") != one.text]
+
+
+def _landing(
+    state: State,
+    order: Order,
+    one: Found,
+    reasons: dict[tuple[str, str], str] | None,
+    number: int | None,
+) -> Landing:
+    partition = state.partition(order.dataset, order.partition)
+    if isinstance(one, Absent):
+        return Landing(
+            order.dataset, order.partition, "not yet" if one.soon else "gone", partition.versions
+        )
+    if isinstance(one, Known):
+        return _known(order, partition, one)
+    reason = (reasons or {}).get((order.dataset, order.partition), "")
+    return Landing(
+        order.dataset,
+        order.partition,
+        "held" if reason else "landed",
+        version=partition.versions,
+        rows=sum(file.rows for file in one.files if file.role == "data"),
+        rejected=one.landed.rejected,
+        bytes=sum(file.bytes for file in one.files),
+        commit=number,
+        note=reason,
+    )
+
+
+def _known(order: Order, partition: Partition, one: Known) -> Landing:
+    now = partition.current
+    return Landing(
+        order.dataset,
+        order.partition,
+        "held" if one.held else "unchanged",
+        version=partition.versions,
+        rows=sum(file.rows for file in data_files(now)),
+        bytes=sum(file.bytes for file in now.files) if now else 0,
+        note=one.held,
+    )

@@ -1,0 +1,117 @@
+"""Landing what `lake.toml`, or the lake's own log, declares."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lake.catalog.entries import Declare
+from lake.config import Source, source_from_text, source_text
+from lake.errors import LakeError, NoSuchSource, raise_all
+from lake.landing.land import Told, commit, held, stage_all
+from lake.landing.order import Landing, Order
+from lake.landing.stage import Attempt
+from lake.sources.partitions import requests
+from lake.words import nearest
+
+if TYPE_CHECKING:
+    from lake.lake import Lake
+
+
+def sources(lake: "Lake") -> dict[str, Source]:
+    """Return the sources by name: `lake.toml`'s, else those that the lake's log declares."""
+    declared = lake.state.declared("source")
+    found = {name: source_from_text(text, name) for name, text in declared.items()}
+    return (
+        {**found, **lake.config.sources} if lake.config.path is None else dict(lake.config.sources)
+    )
+
+
+def chosen(lake: "Lake", names: Sequence[str]) -> list[Source]:
+    """Return the sources of these names; without any, all.
+
+    Raises:
+        NoSuchSource: one is not declared.
+    """
+    known = sources(lake)
+    for name in names:
+        if name not in known:
+            raise NoSuchSource(f"there is no source {name!r}{nearest(name, known)}")
+    if not known:
+        raise NoSuchSource("no source is declared: write one as [sources.NAME] into lake.toml")
+    return [known[name] for name in names or known]
+
+
+def orders(lake: "Lake", source: Source, *, since: str | None, until: str | None) -> list[Order]:
+    """Return what a source is asked for: an order per partition."""
+    asked = requests(
+        source,
+        since=since,
+        until=until,
+        now=lake.log.clock(),
+        timezone=lake.log.identity.timezone,
+        environ=os.environ,
+    )
+    return [
+        Order(
+            source.dataset,
+            one.partition,
+            one.urls,
+            keep_original=source.keep_original,
+            max_rejects=source.max_rejects,
+            may_be_missing=one.within_lag,
+        )
+        for one in asked
+    ]
+
+
+def land_sources(
+    lake: "Lake",
+    names: Sequence[str],
+    *,
+    since: str | None,
+    until: str | None,
+    force: bool = False,
+    told: Told | None = None,
+) -> list[Landing]:
+    """Land sources one after the other, a commit each; one that fails does not stop the others."""
+    landings: list[Landing] = []
+    errors: list[LakeError] = []
+    for source in chosen(lake, names):
+        try:
+            found, failed = _land(lake, source, since=since, until=until, force=force, told=told)
+        except LakeError as error:
+            errors.append(error)
+        else:
+            landings += found
+            errors += failed
+    raise_all(errors)
+    return landings
+
+
+def _land(
+    lake: "Lake",
+    source: Source,
+    *,
+    since: str | None,
+    until: str | None,
+    force: bool,
+    told: Told | None,
+) -> tuple[list[Landing], list[LakeError]]:
+    attempt = Attempt(lake.log, lake.new_id(), lake.run)
+    wanted = orders(lake, source, since=since, until=until)
+    found, errors = stage_all(attempt, lake.state, wanted, force=force)
+    landings = commit(
+        attempt,
+        lake.state,
+        found,
+        declare=[declaration(source)],
+        force=force,
+        message=f"land {source.dataset}",
+        told=told or (lambda landing: None),
+    )
+    return landings, [*errors, *held(landings)]
+
+
+def declaration(source: Source) -> Declare:
+    """Return what the log keeps of a source."""
+    return Declare("source", source.name, source_text(source))

@@ -1,0 +1,291 @@
+"""Staging: a source's bytes fetched, converted, inspected and uploaded; visible to nobody."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lake import layout
+from lake.catalog.entries import Bounds, File, Landed, Schema, schema_id
+from lake.catalog.log import Log
+from lake.catalog.state import Partition, State
+from lake.config import recorded
+from lake.errors import LakeError, StoreUnavailable, VersionConflict
+from lake.landing.csv_convert import Converted, convert_csv
+from lake.landing.inspect import Inspected, check_partition_column, inspect_parquet
+from lake.landing.order import Order, Staged, address
+from lake.landing.receipt import receipt
+from lake.landing.recognise import recognise
+from lake.sources.copy import Fetched
+from lake.sources.fetch import fetch
+
+Fetch = Callable[..., Fetched | None]
+Inspect = Callable[..., Inspected]
+Convert = Callable[..., Converted]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to land: whose it is, and the tools that it works with.
+
+    Attributes:
+        commit_id: of the commit that will publish it; no other attempt has it.
+        run: of the orchestrator, for the receipt.
+    """
+
+    log: Log
+    commit_id: str
+    run: str = ""
+    fetch: Fetch = fetch
+    inspect: Inspect = inspect_parquet
+    convert: Convert = convert_csv
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Bytes that the lake has already; `held` says why they are not current."""
+
+    held: str = ""
+
+
+def stage(attempt: Attempt, state: State, order: Order, *, force: bool = False) -> Staged | Known:
+    """Bring what the source holds now into the bucket, unless the lake has just these bytes.
+
+    Nothing is visible before a commit names it. Safe to retry: another attempt writes into a folder
+    of its own.
+
+    Raises:
+        SourceMissing, SourceIncomplete, SourceUnreadable: see there; nothing was uploaded.
+        StoreUnavailable: the store is full or did not answer. Safe to retry.
+    """
+    partition = state.partition(order.dataset, order.partition)
+    with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
+        fetched = _fetch(attempt, partition, order, Path(scratch), force=force)
+        if fetched is None:
+            return Known()
+        content = content_of([one.sha256 for one in fetched])
+        known = None if force else recognised(partition, content)
+        if known:
+            return known
+        try:
+            return _staged(attempt, order, partition.versions, fetched, content)
+        except LakeError:
+            raise
+        except OSError as exc:
+            raise _unavailable(attempt, order, exc) from exc
+
+
+def _unavailable(attempt: Attempt, order: Order, exc: OSError) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"{order.name} could not be stored in {attempt.log.store.url}: {exc}; nothing was"
+        " published, run the same command again when that is mended"
+    )
+
+
+def content_of(hashes: list[str]) -> str:
+    """Return the content id of raw bytes: the SHA-256 of the SHA-256s of its originals."""
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def recognised(partition: Partition, content: str) -> Known | None:
+    """Tell whether a partition holds, holds back or rejected this content already."""
+    if partition.current and partition.current.content == content:
+        return Known()
+    if partition.held and partition.held[-1].content == content:
+        held = partition.held[-1]
+        return Known(held=f"{held.reason} (held since commit {held.commit}, as v{held.number})")
+    return Known() if content in partition.rejects else None
+
+
+def _fetch(
+    attempt: Attempt, partition: Partition, order: Order, scratch: Path, *, force: bool
+) -> list[Fetched] | None:
+    """Fetch every file of a partition; None if its only one says that it has not changed."""
+    known = partition.current.landed.origin if partition.current and not force else {}
+    fetched = []
+    for number, url in enumerate(order.urls):
+        asked_before = len(order.urls) == 1 and known.get("url") == recorded(url)
+        origin = known if asked_before else {}
+        one = attempt.fetch(
+            url,
+            scratch / f"fetched-{number}",
+            etag=origin.get("etag", ""),
+            last_modified=origin.get("last_modified", ""),
+        )
+        if one is None:
+            return None
+        fetched.append(one)
+    return fetched
+
+
+def _staged(
+    attempt: Attempt, order: Order, seen: int, fetched: list[Fetched], content: str
+) -> Staged:
+    at = attempt.log.clock()
+    folder = layout.version(
+        order.dataset, order.partition, at=at, content=content, commit_id=attempt.commit_id
+    )
+    parts = [_part(attempt, order, one, folder, number) for number, one in enumerate(fetched)]
+    files = tuple(file for part in parts for file in part.files)
+    schemas = {schema_id(part.inspected.schema): part.inspected.schema for part in parts}
+    rejected = sum(part.rejected for part in parts)
+    key = _receipt(attempt, order, at, fetched, files, parts[0].inspected.schema, rejected, folder)
+    landed = Landed(
+        at=at.isoformat(timespec="seconds"),
+        receipt=key,
+        run=attempt.run,
+        origin=_origin(fetched),
+        rejected=rejected,
+    )
+    flaw = next((part.flaw for part in parts if part.flaw), "") or _too_many(order, parts)
+    return Staged(order.dataset, order.partition, seen, content, files, landed, schemas, flaw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one fetched file became."""
+
+    files: tuple[File, ...]
+    inspected: Inspected
+    rejected: int = 0
+    first_reject: str = ""
+    flaw: str = ""
+
+
+def _part(attempt: Attempt, order: Order, one: Fetched, folder: str, number: int) -> _Part:
+    prefix = f"{number}-" if len(order.urls) > 1 else ""
+    kind = recognise(one.path, name=one.name)
+    original = folder + prefix + layout.original(one.name, is_parquet=kind == "parquet")
+    if kind == "parquet":
+        inspected = attempt.inspect(one.path, name=one.name)
+        _upload(attempt, one.path, original)
+        return _Part(
+            (_data_file(original, one.bytes, one.sha256, inspected),),
+            inspected,
+            flaw=_disagreement(order, one.path, inspected),
+        )
+    return _converted(attempt, order, one, folder + prefix, original)
+
+
+def _converted(attempt: Attempt, order: Order, one: Fetched, folder: str, original: str) -> _Part:
+    out, rejects = one.path.with_suffix(".parquet"), one.path.with_suffix(".rejects")
+    done = attempt.convert(one.path, out, name=one.name, rejects=rejects)
+    inspected = attempt.inspect(out, name=one.name)
+    files = [_data_file(f"{folder}data.parquet", out.stat().st_size, sha256_of(out), inspected)]
+    _upload(attempt, out, files[0].key)
+    if order.keep_original:
+        _upload(attempt, one.path, original)
+        files.append(File(original, one.bytes, one.sha256, role="original"))
+    if done.rejected:
+        _upload(attempt, rejects, f"{folder}{layout.REJECTED}")
+    flaw = _disagreement(order, out, inspected)
+    return _Part(tuple(files), inspected, done.rejected, done.first_reject, flaw)
+
+
+def _too_many(order: Order, parts: list[_Part]) -> str:
+    rejected = sum(part.rejected for part in parts)
+    if rejected <= order.max_rejects:
+        return ""
+    first = next(part.first_reject for part in parts if part.rejected)
+    rows = "row" if rejected == 1 else "rows"
+    return (
+        f"{rejected} {rows} could not be read (at most {order.max_rejects} may be rejected), the"
+        f" first: {first}; mend the source, or allow them with max_rejects"
+    )
+
+
+def _disagreement(order: Order, path: Path, inspected: Inspected) -> str:
+    """Say where a column of a partition key's name differs from the partition's value."""
+    for key, value in layout.partition_values(order.partition).items():
+        for column in inspected.schema:
+            if column.name.strip().lower() == key.lower():
+                sentence = check_partition_column(path, column.name, value)
+                if sentence:
+                    return sentence
+    return ""
+
+
+def _data_file(key: str, byte_count: int, sha256: str, inspected: Inspected) -> File:
+    bounds: dict[str, Bounds] = inspected.bounds
+    return File(key, byte_count, sha256, inspected.rows, schema_id(inspected.schema), bounds)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _upload(attempt: Attempt, path: Path, key: str) -> None:
+    """Upload a file; one that is there already must hold these very bytes."""
+    try:
+        attempt.log.store.upload(path, key)
+    except FileExistsError:
+        with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
+            there = Path(scratch) / "there"
+            attempt.log.store.download(key, there)
+            if sha256_of(there) != sha256_of(path):
+                raise VersionConflict(f"{key} is there with other bytes: run it again") from None
+
+
+def _receipt(
+    attempt: Attempt,
+    order: Order,
+    at: datetime,
+    fetched: list[Fetched],
+    files: tuple[File, ...],
+    schema: Schema,
+    rejected: int,
+    folder: str,
+) -> str:
+    data = receipt(
+        lake=attempt.log.identity.id,
+        dataset=order.dataset,
+        partition=order.partition,
+        at=at,
+        run=attempt.run,
+        sources=[_source(one) for one in fetched],
+        files=files,
+        schema=schema,
+        rejected=rejected,
+    )
+    key = folder + layout.RECEIPT
+    try:
+        attempt.log.store.put_new(key, data)
+    except FileExistsError:
+        if attempt.log.store.get(key) != data:
+            raise VersionConflict(f"{key} is there with other bytes: run it again") from None
+    return key
+
+
+def _source(one: Fetched) -> dict[str, Any]:
+    return {
+        "url": one.url,
+        "name": one.name,
+        "bytes": one.bytes,
+        "sha256": one.sha256,
+        "etag": one.etag,
+        "last_modified": one.last_modified,
+    }
+
+
+def _origin(fetched: list[Fetched]) -> dict[str, str]:
+    """Return what the log keeps of a source; of several files, only how the first is called."""
+    first = fetched[0]
+    origin = {"url": first.url, "name": first.name, "sha256": first.sha256}
+    if len(fetched) == 1:
+        origin |= {"etag": first.etag, "last_modified": first.last_modified}
+    return {key: value for key, value in origin.items() if value}
+
+
+def again(staged: Staged, *, seen: int) -> Staged:
+    """Return what was staged, as good as new: its source holds it still."""
+    return replace(staged, seen=seen)
+
+
+def named(staged: Staged) -> str:
+    """Return how messages name it."""
+    return address(staged.dataset, staged.partition)
