@@ -1,0 +1,1 @@
+"""Models: SQL files that make curated datasets, their checks, plans and publication."""
