@@ -1,0 +1,1 @@
+"""Load what was published into warehouses, each change exactly once."""

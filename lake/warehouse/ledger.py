@@ -1,0 +1,228 @@
+"""What a warehouse knows about its loads: two tables in it, and what they say about the next load.
+
+`_lake_tables` has one row per table: whose it is and which commit it holds. It is written first
+in every load, so that two loads of one table never run beside each other. `_lake_loads` has one
+row per partition; a partition that is gone leaves its row as a tombstone (`removed`).
+
+The SQL is what DuckDB and PostgreSQL share. `home` is the quoted schema of the ledger and ends in
+a dot.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lake.errors import InvalidName, LoadRefused
+from lake.query.sql import literal
+
+TABLES = "_lake_tables"
+LOADS = "_lake_loads"
+
+_TABLE = re.compile(r"(?:([a-z_][a-z0-9_]*)\.)?([a-z_][a-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLoad:
+    """One partition as published. `select` is a DuckDB SELECT of exactly its `rows` rows."""
+
+    partition: str
+    content: str
+    rows: int
+    select: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableLoad:
+    """A dataset at a commit, whole, and the table that is to hold it.
+
+    `columns` are names and DuckDB types, the partition's keys included; `partitions` are all
+    that the dataset has at that commit, changed or not.
+    """
+
+    lake_id: str
+    dataset: str
+    table: str
+    commit: int
+    columns: tuple[tuple[str, str], ...]
+    partitions: tuple[PartitionLoad, ...]
+    description: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableLoaded:
+    """What a load did: partitions loaded and removed, those left alone, rows in the table now."""
+
+    table: str
+    loaded: tuple[str, ...]
+    removed: tuple[str, ...]
+    rows: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """What the warehouse holds of one partition, and since which commit."""
+
+    partition: str
+    commit: int
+    content: str
+    rows: int
+    loaded_at: datetime
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableHeld:
+    """What the warehouse holds in one table; commit 0 is a table that was never loaded."""
+
+    table: str
+    lake_id: str
+    dataset: str
+    commit: int
+    loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a load has to do, partition by partition."""
+
+    changed: tuple[PartitionLoad, ...]
+    removed: tuple[str, ...]
+    unchanged: tuple[PartitionLoad, ...]
+
+
+def table_name(text: str) -> tuple[str, str]:
+    """Return schema (`""` for the default one) and name of a table.
+
+    Raises:
+        InvalidName: it is no `NAME` or `SCHEMA.NAME`, or belongs to the ledger.
+    """
+    match = _TABLE.fullmatch(text)
+    if not match or match[2] in (TABLES, LOADS):
+        raise InvalidName(
+            f"{text!r} is no table to load into: write NAME or SCHEMA.NAME in lower-case letters,"
+            f" digits and underscores, other than {TABLES} and {LOADS}"
+        )
+    return match[1] or "", match[2]
+
+
+def compare(load: TableLoad, held: Mapping[str, LedgerRow]) -> Difference:
+    """Return what is to be loaded into a table that holds `held`, keyed by partition."""
+    same = {row.partition: row.content for row in held.values() if not row.removed}
+    wanted = {item.partition for item in load.partitions}
+    return Difference(
+        changed=tuple(p for p in load.partitions if same.get(p.partition) != p.content),
+        removed=tuple(sorted(same.keys() - wanted)),
+        unchanged=tuple(p for p in load.partitions if same.get(p.partition) == p.content),
+    )
+
+
+def refuse_older(load: TableLoad, held: TableHeld, *, warehouse: str) -> None:
+    """Raise LoadRefused if the table holds a newer commit, another dataset or another lake's."""
+    if held.lake_id != load.lake_id:
+        raise LoadRefused(
+            f"table {load.table} in {warehouse} belongs to lake {held.lake_id} ({held.dataset} at"
+            f" commit {held.commit}), and this is lake {load.lake_id}: give {load.dataset} another"
+            " table in [warehouse.tables], or drop that one"
+        )
+    if held.commit > load.commit:
+        raise LoadRefused(
+            f"table {load.table} in {warehouse} already holds commit {held.commit} of"
+            f" {held.dataset}, and this load has commit {load.commit}: open the lake anew, then"
+            " load again"
+        )
+    if held.commit == load.commit and held.dataset != load.dataset:
+        raise LoadRefused(
+            f"table {load.table} in {warehouse} holds {held.dataset} at commit {held.commit}, and"
+            f" {load.dataset} is to be loaded into it too: give each its own table in"
+            " [warehouse.tables]"
+        )
+
+
+def create(home: str) -> tuple[str, str]:
+    """Return the statements that make the ledger where it is not there."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {home}{TABLES} (table_name VARCHAR PRIMARY KEY,"
+        " lake VARCHAR NOT NULL, dataset VARCHAR NOT NULL, commit BIGINT NOT NULL,"
+        " loaded_at TIMESTAMPTZ NOT NULL)",
+        f"CREATE TABLE IF NOT EXISTS {home}{LOADS} (lake VARCHAR, table_name VARCHAR,"
+        ' "partition" VARCHAR, commit BIGINT NOT NULL, content VARCHAR NOT NULL,'
+        ' "rows" BIGINT NOT NULL, loaded_at TIMESTAMPTZ NOT NULL, removed BOOLEAN NOT NULL,'
+        ' PRIMARY KEY (lake, table_name, "partition"))',
+    )
+
+
+def lock(home: str, load: TableLoad) -> str:
+    """Return the statement that takes the table's row, made with commit 0 if there is none.
+
+    Nothing is changed in a row that is there; to write it is what makes a second load wait or
+    fail.
+    """
+    names = ", ".join(literal(name) for name in (load.table, load.lake_id, load.dataset))
+    return (
+        f"INSERT INTO {home}{TABLES} VALUES ({names}, 0, now())"
+        f" ON CONFLICT (table_name) DO UPDATE SET loaded_at = {TABLES}.loaded_at"
+    )
+
+
+def read_tables(home: str) -> str:
+    """Return the query of all tables; `held_table` reads its rows."""
+    columns = "table_name, lake, dataset, commit, loaded_at"
+    return f"SELECT {columns} FROM {home}{TABLES} ORDER BY table_name"
+
+
+def held_table(row: tuple[Any, ...]) -> TableHeld:
+    """Return a row of `read_tables`."""
+    return TableHeld(*row)
+
+
+def read_partitions(home: str, *, lake_id: str, table: str) -> str:
+    """Return the query of a table's partitions; `held_partitions` reads its rows."""
+    return (
+        'SELECT "partition", commit, content, "rows", loaded_at, removed'
+        f" FROM {home}{LOADS} WHERE lake = {literal(lake_id)} AND table_name = {literal(table)}"
+        ' ORDER BY "partition"'
+    )
+
+
+def held_partitions(rows: Iterable[tuple[Any, ...]]) -> dict[str, LedgerRow]:
+    """Return the rows of `read_partitions` by partition."""
+    return {row[0]: LedgerRow(*row) for row in rows}
+
+
+def forget(home: str, *, table: str) -> str:
+    """Return the statement that forgets all partitions of a table that is there no longer."""
+    return f"DELETE FROM {home}{LOADS} WHERE table_name = {literal(table)}"
+
+
+def write(home: str, load: TableLoad, difference: Difference) -> tuple[str, ...]:
+    """Return the statements that write down a load which did `difference`."""
+    done = [(p.partition, p.content, p.rows, False) for p in difference.changed]
+    done += [(partition, "", 0, True) for partition in difference.removed]
+    table = (
+        f"UPDATE {home}{TABLES} SET lake = {literal(load.lake_id)},"
+        f" dataset = {literal(load.dataset)}, commit = {literal(load.commit)},"
+        f" loaded_at = now() WHERE table_name = {literal(load.table)}"
+    )
+    return (_write_partitions(home, load, done), table) if done else (table,)
+
+
+def _write_partitions(
+    home: str, load: TableLoad, done: Iterable[tuple[str, str, int, bool]]
+) -> str:
+    """Return one statement for all: every statement more is one more place to be killed at."""
+    key = f"{literal(load.lake_id)}, {literal(load.table)}"
+    rows = ", ".join(
+        f"({key}, {literal(partition)}, {literal(load.commit)}, {literal(content)},"
+        f" {literal(rows)}, now(), {literal(removed)})"
+        for partition, content, rows, removed in done
+    )
+    taken = ("commit", "content", '"rows"', "loaded_at", "removed")
+    changes = ", ".join(f"{column} = excluded.{column}" for column in taken)
+    return (
+        f"INSERT INTO {home}{LOADS} VALUES {rows}"
+        f' ON CONFLICT (lake, table_name, "partition") DO UPDATE SET {changes}'
+    )

@@ -1,0 +1,100 @@
+"""Load published partitions into the tables of a warehouse, each exactly once.
+
+What the warehouse holds is written down in the warehouse itself, in the transaction that changes
+the data (`ledger`). So a load that was killed anywhere is completed by the next one, and a slow
+one never overwrites a newer one.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lake.errors import LoadRefused
+from lake.warehouse import duckdb, url
+from lake.warehouse.ledger import LedgerRow, PartitionLoad, TableHeld, TableLoad, TableLoaded
+
+__all__ = [
+    "LedgerRow",
+    "PartitionLoad",
+    "TableHeld",
+    "TableLoad",
+    "TableLoaded",
+    "describe",
+    "holds",
+    "load",
+]
+
+
+def load(
+    warehouse_url: str,
+    load: TableLoad,
+    *,
+    root: Path,
+    statement_hook: Callable[[str], None] | None = None,
+    memory_limit: str | None = None,
+) -> TableLoaded:
+    """Make a table of the warehouse hold what a dataset holds at a commit.
+
+    Only partitions whose content differs from what the ledger says are loaded; those that the
+    dataset has no longer are deleted and leave a tombstone. Data and ledger change in one
+    transaction, in which the rows are counted: it is done, or nothing is. The table and its
+    schema are made if they are not there, and the table carries the description as its comment.
+
+    Columns that the table lacks are added. A column that the dataset has no longer stays, with
+    NULL in the rows that are loaded from then on. A table that was dropped is made anew.
+
+    Args:
+        warehouse_url: such as `duckdb:///warehouse.duckdb`.
+        load: the dataset, with all its partitions.
+        root: the folder at which a relative path in the URL starts.
+        statement_hook: called with every statement, before it and after it.
+        memory_limit: how much memory the statements may take, such as `400MB`; the rest goes
+            to disk.
+
+    Raises:
+        LoadRefused: the table has no description or owner, holds a newer commit, belongs to
+            somebody else, has a type that does not fit, or would not hold the rows that were
+            published. A retry is no use.
+        WarehouseLocked: it is open elsewhere, or this table is being loaded. Safe to retry.
+        StoreUnavailable: a file could not be read or written. Safe to retry.
+        InvalidConfig, InvalidName: the URL or the table's name cannot be one.
+    """
+    _refuse_undescribed(load)
+    file = url.parse(warehouse_url, root=root)
+    hook = statement_hook or _ignore
+    return duckdb.load(file, load, hook=hook, memory_limit=memory_limit)
+
+
+def holds(warehouse_url: str, lake_id: str, table: str, *, root: Path) -> Mapping[str, LedgerRow]:
+    """Return what the warehouse holds of a lake's table, by partition, tombstones included.
+
+    Nothing is made or changed. A warehouse or table that is not there holds nothing. With
+    `ledger.compare` this tells what a load would do.
+
+    Raises:
+        WarehouseLocked: it is open elsewhere. Safe to retry.
+        InvalidConfig, InvalidName: the URL or the table's name cannot be one.
+    """
+    return duckdb.holds(url.parse(warehouse_url, root=root), lake_id=lake_id, table=table)
+
+
+def describe(warehouse_url: str, *, root: Path) -> tuple[TableHeld, ...]:
+    """Return every table that a lake loaded into the warehouse: whose it is, and which commit.
+
+    Raises:
+        WarehouseLocked, InvalidConfig: as for `holds`.
+    """
+    return duckdb.describe(url.parse(warehouse_url, root=root))
+
+
+def _refuse_undescribed(load: TableLoad) -> None:
+    missing = [word for word in ("description", "owner") if not getattr(load, word).strip()]
+    if missing:
+        raise LoadRefused(
+            f"{load.dataset} has no {' and no '.join(missing)}, which a table needs before it is"
+            f" loaded: add {' and '.join(missing)} to the header of its model, then transform and"
+            " load again"
+        )
+
+
+def _ignore(statement: str) -> None:
+    """Stand in for a hook."""

@@ -1,0 +1,174 @@
+"""Loading what the lake publishes: which tables, from which partitions, into which warehouse."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lake.catalog.entries import Note
+from lake.catalog.publish import Draft, publish
+from lake.catalog.state import State
+from lake.config import TableConfig
+from lake.errors import InvalidConfig, LakeError, NoSuchDataset, NoSuchTable, raise_all
+from lake.query.connect import reader
+from lake.query.describe import described
+from lake.schema.admit import crowd
+from lake.warehouse.ledger import PartitionLoad, TableLoad, TableLoaded, compare
+from lake.warehouse.load import holds, load
+from lake.words import nearest
+
+if TYPE_CHECKING:
+    from lake.lake import Lake
+
+Hook = Callable[[str], None]
+
+
+def load_tables(
+    lake: "Lake",
+    names: Sequence[str] = (),
+    *,
+    to: str | None = None,
+    hook: Hook | None = None,
+    told: Callable[[TableLoaded], None] = lambda loaded: None,
+) -> list[TableLoaded]:
+    """Load tables one after the other, each in a transaction of its own; only what changed.
+
+    Safe to run twice, beside itself, and after a kill: the warehouse's ledger says what it holds.
+
+    Args:
+        lake: the lake; moved to its head first.
+        names: tables of `[warehouse] load`; all of them without any.
+        to: the warehouse's URL, in place of the configured one.
+        hook: called with every statement, before it and after it.
+        told: hears of each table as soon as it is loaded.
+
+    Raises:
+        NoSuchTable: one is not named in `[warehouse] load`.
+        WarehouseLocked, LoadRefused, SeveralFailed: what failed; the other tables were loaded.
+    """
+    lake.refresh()
+    url = warehouse_url(lake, to)
+    loaded: list[TableLoaded] = []
+    errors: list[LakeError] = []
+    for name in chosen(lake, names):
+        try:
+            one = load(url, table_load(lake, name), root=lake.config.root, statement_hook=hook)
+        except LakeError as error:
+            errors.append(error)
+            continue
+        loaded.append(one)
+        told(one)
+        _note(lake, name, one)
+    raise_all(errors)
+    return loaded
+
+
+def chosen(lake: "Lake", names: Sequence[str]) -> list[str]:
+    """Return the names of the tables to load, without their zone.
+
+    Raises:
+        NoSuchTable: one is not configured, or none is.
+    """
+    known = list(lake.config.warehouse.load) or sorted(lake.state.declared("table"))
+    if not known:
+        raise NoSuchTable(
+            'no table is to be loaded: write [warehouse] load = ["NAME"] into lake.toml'
+        )
+    for name in names:
+        if name.removeprefix("curated.") not in known:
+            raise NoSuchTable(f"{name!r} is not in [warehouse] load{nearest(name, known)}")
+    return [name.removeprefix("curated.") for name in names or known]
+
+
+def warehouse_url(lake: "Lake", to: str | None) -> str:
+    """Return the warehouse's URL: `to`, the configured one, or the file beside a local lake.
+
+    Raises:
+        InvalidConfig: a remote lake has no default.
+    """
+    found = to or lake.config.warehouse.url
+    if found:
+        return found
+    if not lake.url.startswith("file:"):
+        raise InvalidConfig(
+            "no warehouse is named: write [warehouse] url into lake.toml, or give --to"
+        )
+    beside = Path(lake.log.store.data_url("x")).parent.parent
+    return f"duckdb:///{beside / 'warehouse.duckdb'}"
+
+
+def table_load(lake: "Lake", name: str) -> TableLoad:
+    """Return what a table is to hold: every current partition of its dataset, each as a SELECT.
+
+    Raises:
+        NoSuchDataset: nothing was published yet.
+    """
+    dataset, state = f"curated.{name}", lake.state
+    if dataset not in state.datasets:
+        raise NoSuchDataset(f"there is no dataset {dataset} yet: run `lake transform {name}` first")
+    words = described(state, dataset)
+    files = {
+        text: list(group)
+        for text, group in groupby(state.data_files(dataset), key=lambda file: file.partition)
+    }
+    over = reader(lake.log, state, dataset)
+    partitions = tuple(
+        PartitionLoad(
+            partition.text,
+            partition.current.content,
+            sum(file.rows for file in partition.current.files if file.role == "data"),
+            over(files.get(partition.text, ())),
+        )
+        for partition in state.current(dataset)
+        if partition.current
+    )
+    return TableLoad(
+        lake_id=lake.log.identity.id,
+        dataset=dataset,
+        table=lake.config.warehouse.tables.get(name, TableConfig(name)).table,
+        commit=lake.commit,
+        columns=_columns(state, dataset),
+        partitions=partitions,
+        description=words.description,
+        owner=words.owner,
+    )
+
+
+def _columns(state: State, dataset: str) -> tuple[tuple[str, str], ...]:
+    return tuple((c.name, c.type) for c in crowd(state, dataset).reconciled().columns)
+
+
+def plan(lake: "Lake", names: Sequence[str] = (), *, to: str | None = None) -> dict[str, list[str]]:
+    """Return the partitions that a load would bring or take away, per table."""
+    lake.refresh()
+    url = warehouse_url(lake, to)
+    return {name: _due(lake, name, url) for name in chosen(lake, names)}
+
+
+def _due(lake: "Lake", name: str, url: str) -> list[str]:
+    wanted = table_load(lake, name)
+    held = holds(url, wanted.lake_id, wanted.table, root=lake.config.root)
+    found = compare(wanted, held)
+    return [*(partition.partition for partition in found.changed), *found.removed]
+
+
+def _note(lake: "Lake", name: str, loaded: TableLoaded) -> None:
+    """Note a load that changed something in the log; it changes no data."""
+    if not loaded.loaded and not loaded.removed:
+        return
+    data = {
+        "table": loaded.table,
+        "loaded": str(len(loaded.loaded)),
+        "removed": str(len(loaded.removed)),
+        "rows": str(loaded.rows),
+        "of": str(lake.commit),
+    }
+    note = Note("load", f"curated.{name}", data=data)
+    publish(
+        lake.log,
+        lake.state,
+        lambda state: Draft((note,)),
+        commit_id=lake.new_id(),
+        message=f"load {loaded.table}",
+        run=lake.run,
+    )
