@@ -1,0 +1,337 @@
+"""A lake, open at one commit: the verbs, each a few lines over the module that does the work."""
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lake import config as configuration
+from lake import layout
+from lake.catalog import checkpoint, identity, snapshot
+from lake.catalog.cache import cache_for
+from lake.catalog.entries import Tag
+from lake.catalog.ids import commit_id
+from lake.catalog.log import Log, advance, open_log
+from lake.catalog.publish import Draft, publish
+from lake.catalog.state import State
+from lake.config import Config
+from lake.errors import (
+    InvalidConfig,
+    LakeError,
+    NoSuchVersion,
+    StoreUnavailable,
+    VersionConflict,
+)
+from storage_backends import Store, open_store
+
+if TYPE_CHECKING:
+    from lake.landing.land import Told
+    from lake.landing.order import Landing
+    from lake.models.run import Transformed
+    from lake.query.connect import Session
+    from lake.sources.copy import Readable
+    from lake.warehouse.load import TableLoaded
+
+
+@dataclass(slots=True)
+class Lake:
+    """A lake at one commit.
+
+    A verb that publishes moves it to the commit that it published or found; `refresh` moves it to
+    the head. What `at` gives stays where it is and publishes nothing.
+
+    Attributes:
+        log: the log, with the store and its surroundings.
+        state: the lake at `commit`.
+        config: what `lake.toml` says, or its defaults.
+        run: the id that receipts and commits carry.
+        fixed: whether it is a snapshot that `at` gave.
+    """
+
+    log: Log
+    state: State
+    config: Config
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    fixed: bool = False
+    _session: "Session | None" = None
+
+    @property
+    def url(self) -> str:
+        """The lake's URL."""
+        return self.log.store.url
+
+    @property
+    def commit(self) -> int:
+        """The number of the commit that it is open at; 0 for the empty lake."""
+        return self.state.commit
+
+    def refresh(self) -> int:
+        """Move to the head, and return its number."""
+        self._writable()
+        advance(self.log, self.state)
+        return self.commit
+
+    def at(self, when: str | int) -> "Lake":
+        """Return the whole lake as it was at a commit, a tag or a time.
+
+        Raises:
+            NoSuchVersion: there was none.
+        """
+        number = snapshot.resolve(self.log, self.state, when)
+        state = snapshot.state_at(self.log, self.state, number)
+        return Lake(self.log, state, self.config, self.run, fixed=True)
+
+    def _writable(self) -> None:
+        if self.fixed:
+            raise VersionConflict(
+                f"this is the lake as it was at commit {self.commit}: open it anew to change it"
+            )
+
+    def new_id(self) -> str:
+        """Return the id of a commit to be."""
+        return commit_id(self.log.clock())
+
+    # Reading
+
+    def session(self) -> "Session":
+        """Return the DuckDB session of the commit that the lake is open at."""
+        from lake.query.connect import open_session
+
+        if self._session is None or self._session.commit != self.commit:
+            self._session = open_session(self.log, self.state)
+        return self._session
+
+    def sql(self, query: str) -> Any:
+        """Run a query over the datasets' views: `raw.x`, `curated.y`, `meta.…`.
+
+        Returns:
+            A `duckdb.DuckDBPyRelation`; None for a statement without rows.
+        """
+        return self.session().sql(query)
+
+    def connect(self) -> Any:
+        """Return a new DuckDB connection in which every dataset is a view."""
+        from lake.query.connect import open_session
+
+        session = open_session(self.log, self.state)
+        session.make_all()
+        return session.connection
+
+    def table(self, address: str) -> Any:
+        """Return what an address holds as a `duckdb.DuckDBPyRelation`.
+
+        Raises:
+            NoSuchDataset, NoSuchPartition, NoSuchVersion: there is none.
+        """
+        from lake.query.files import table
+
+        return table(self, address)
+
+    def files(self, address: str) -> list[str]:
+        """Return the URLs of the files with an address's rows, in the order of partitions."""
+        from lake.query.files import files
+
+        return files(self, address)
+
+    def get(self, address: str, to: str | Path) -> list[Path]:
+        """Write the original bytes of an address into the folder `to`; return the files.
+
+        Raises:
+            FileDamaged: the bucket's bytes are not those that were landed; nothing was written.
+        """
+        from lake.operations.get import get
+
+        return get(self, address, Path(to))
+
+    def attach(self, path: str | Path) -> Path:
+        """Write a DuckDB file with the lake's views, for any DuckDB of any language to open."""
+        from lake.query.attach import write_file
+
+        return write_file(self.log, self.state, Path(path))
+
+    # Publishing
+
+    def land(
+        self,
+        source: "str | Path | Readable",
+        *,
+        dataset: str,
+        partition: Mapping[str, str] | None = None,
+        force: bool = False,
+        told: "Told | None" = None,
+    ) -> "Landing":
+        """Land a file, a URL or a stream as the next version of one partition of `dataset`.
+
+        The bytes are kept as they came. Landing the same bytes twice adds nothing.
+
+        Raises:
+            SourceMissing, SourceIncomplete, SourceUnreadable: see there; nothing was published.
+            VersionHeld: the bytes are kept, but cannot be joined with the rest.
+        """
+        from lake.landing.given import land_given
+        from lake.landing.order import Order, check
+
+        self._writable()
+        text = layout.partition({key: str(value) for key, value in (partition or {}).items()})
+        order = check(Order(dataset, text, ("-",)))
+        with self._published():
+            return land_given(self, source, order, force=force, told=told)
+
+    def land_sources(
+        self,
+        names: Sequence[str] = (),
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        force: bool = False,
+        told: "Told | None" = None,
+    ) -> "list[Landing]":
+        """Land what the declared sources hold now; one commit per source, each independent.
+
+        Raises:
+            NoSuchSource: one of `names` is not declared.
+            SeveralFailed, VersionHeld, SourceMissing …: what failed; everything else was published.
+        """
+        from lake.landing.sources import land_sources
+
+        self._writable()
+        with self._published():
+            return land_sources(self, names, since=since, until=until, force=force, told=told)
+
+    def transform(self, names: Sequence[str] = (), *, publish: bool = True) -> "Transformed":
+        """Build what is stale, check it, and publish what passed as one commit.
+
+        Raises:
+            CheckFailed, BuildFailed, SeveralFailed: what was withheld; the rest was published.
+            ModelInvalid: a model is none; nothing was built.
+        """
+        from lake.errors import raise_all
+        from lake.models.run import transform
+
+        self._writable()
+        with self._published():
+            done = transform(self, names, publish=publish)
+        raise_all(done.errors)
+        return done
+
+    def load(self, names: Sequence[str] = (), *, to: str | None = None) -> "list[TableLoaded]":
+        """Load published tables into the warehouse: what changed, exactly once.
+
+        Raises:
+            NoSuchTable, WarehouseLocked, LoadRefused: see there; that table stayed as it was.
+        """
+        from lake.warehouse.run import load_tables
+
+        self._writable()
+        return load_tables(self, names, to=to)
+
+    def tag(self, name: str, *, when: str | int | None = None) -> int:
+        """Give a snapshot a name that keeps it; an existing tag moves. Returns its commit."""
+        layout.tag(name)
+        self._writable()
+        number = self.commit if when is None else snapshot.resolve(self.log, self.state, when)
+        if number == 0:
+            raise NoSuchVersion(f"commit 0 is the empty lake: tag {name} needs something to keep")
+        with self._published():
+            publish(
+                self.log,
+                self.state,
+                lambda state: Draft(() if state.tags.get(name) == number else (Tag(name, number),)),
+                commit_id=self.new_id(),
+                message=f"tag {name}",
+                run=self.run,
+            )
+        return number
+
+    def _published(self) -> "_CatalogFile":
+        return _CatalogFile(self)
+
+
+@dataclass(slots=True)
+class _CatalogFile:
+    """Makes `catalog.duckdb` anew after a verb that moved the lake, even if part of it failed."""
+
+    lake: Lake
+    before: int = 0
+
+    def __enter__(self) -> None:
+        self.before = self.lake.commit
+
+    def __exit__(self, *_: object) -> None:
+        if self.lake.commit != self.before:
+            from lake.query.attach import refresh
+
+            refresh(self.lake.log, self.lake.state)
+
+
+def open_lake(
+    url: str | None = None,
+    *,
+    config: Config | None = None,
+    env: str | None = None,
+) -> Lake:
+    """Open a lake at its head.
+
+    Args:
+        url: `s3://bucket/prefix`, `file:///path`, a plain path; without it `LAKE_URL`, else the
+            `lake.toml` of this folder or one above.
+        config: a configuration that was read already.
+        env: the `[env.NAME]` of `lake.toml`; without it `LAKE_ENV`.
+
+    Raises:
+        NoSuchLake: there is none.
+        InvalidConfig: nothing says where it is, or `lake.toml` is wrong.
+    """
+    config = config or configuration.load(None, env=env, environ=os.environ, cwd=Path.cwd())
+    log, state = open_log(
+        _store(where(url, config)),
+        cache_of=lambda place, lake_id: cache_for(place, lake_id, os.environ),
+    )
+    return Lake(log, state, config)
+
+
+def _store(url: str) -> Store:
+    try:
+        return open_store(url)
+    except ValueError as exc:
+        raise InvalidConfig(f"{url!r} can be no lake: {exc}") from exc
+
+
+def where(url: str | None, config: Config) -> str:
+    """Return the URL of the lake that is meant.
+
+    Raises:
+        InvalidConfig: nothing says it.
+    """
+    found = url or os.environ.get("LAKE_URL") or config.url
+    if not found:
+        raise InvalidConfig(
+            "no lake is named: give --lake URL, set LAKE_URL, or write a lake.toml with `lake init`"
+        )
+    return found
+
+
+def init(url: str, *, timezone: str = "UTC") -> Lake:
+    """Make a lake at `url`, or open the one that is there.
+
+    Args:
+        url: where.
+        timezone: IANA name; what a bare date means in this lake.
+    """
+    store = _store(url)
+    try:
+        who = identity.create(store, timezone=timezone, now=datetime.now(UTC))
+        with suppress(FileExistsError):
+            store.put_new(layout.HINT, checkpoint.hint(who, 0))
+    except LakeError:
+        raise
+    except (OSError, ValueError) as exc:
+        raise StoreUnavailable(
+            f"no lake can be made at {store.url}: {exc}; name another place"
+        ) from exc
+    config = configuration.load(None, env=None, environ=os.environ, cwd=Path.cwd())
+    return open_lake(store.url, config=config)
