@@ -2,6 +2,7 @@
 
 import glob
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,10 +71,17 @@ def requests(
     """
     literal = partial(_looked_up, source, environ)
     window = _window(source, since, until, now.astimezone(ZoneInfo(timezone)))
-    timed = any(key.every for key in source.partition.values())
-    if timed and not is_http(source.url):
+    web = _is_web(source, literal)
+    timed = [name for name, key in source.partition.items() if key.every]
+    if timed and web and not source.partition[timed[0]].since:
+        raise InvalidConfig(
+            f"[sources.{source.name}] partition.{timed[0]} has no since: say which is the first"
+        )
+    if timed and not web:
         return _listed(source, window, literal)
-    asked = [_asked(source, values, window, literal) for values in _choices(source, window)]
+    asked = [
+        _asked(source, values, window, literal, web=web) for values in _choices(source, window)
+    ]
     return _distinct(source, asked)
 
 
@@ -82,6 +90,12 @@ def _looked_up(source: Source, environ: Mapping[str, str], text: str) -> str:
         return expand(text, environ)
     except InvalidConfig as error:
         raise InvalidConfig(f"[sources.{source.name}] url: {error}") from None
+
+
+def _is_web(source: Source, literal: Callable[[str], str]) -> bool:
+    """Tell whether it is asked by HTTP; a variable at the URL's start may say so."""
+    start = re.match(r"\$\{[^}]*\}", source.url)
+    return is_http(literal(start[0]) + source.url[start.end() :] if start else source.url)
 
 
 def _window(source: Source, since: str | None, until: str | None, now: datetime) -> Window:
@@ -132,9 +146,13 @@ def _exists(at: datetime, zone: ZoneInfo) -> bool:
 
 
 def _asked(
-    source: Source, values: Values, window: Window, literal: Callable[[str], str]
+    source: Source,
+    values: Values,
+    window: Window,
+    literal: Callable[[str], str],
+    *,
+    web: bool,
 ) -> Request:
-    web = is_http(source.url)
     magic = not web and glob.has_magic(source.url)
 
     def field(name: str, form: str) -> str:
