@@ -28,7 +28,7 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_header("ETag", etag(path))
         super().end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Keep quiet."""
 
 

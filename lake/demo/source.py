@@ -1,8 +1,8 @@
-"""The demo's source: twelve months of made-up taxi trips whose schema drifts as the real one did.
+"""The demo's source: twelve months of made-up taxi trips that drift as the real ones did.
 
-`passenger_count` is int64, then double, then int64 again; `airport_fee` is null-typed, then comes to
-life, then is spelled `Airport_fee`; `cbd_congestion_fee` is new in November; each file holds a few
-trips of a neighbouring month.
+`passenger_count` is int64, then double, then int64 again; `airport_fee` is null-typed, then has
+values, then is spelled `Airport_fee`; `cbd_congestion_fee` is new in November; each file holds a
+few trips of a neighbouring month.
 """
 
 import hashlib
