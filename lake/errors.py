@@ -151,14 +151,17 @@ class SchemaConflict(LakeError, TypeError):
     Args:
         conflict: what does not fit together.
         left: how to name the older file; its schema's id where it is not known.
-        right: how to name the newer one.
+        right: how to name the newer one, or the declaration.
+        where: what the message starts with, such as the table of `lake.toml` that is at fault.
     """
 
-    def __init__(self, conflict: Conflict, *, left: str = "", right: str = "") -> None:
+    def __init__(
+        self, conflict: Conflict, *, left: str = "", right: str = "", where: str = ""
+    ) -> None:
         left = left or f"schema {conflict.left_schema}"
         right = right or f"schema {conflict.right_schema}"
         super().__init__(
-            f"column {conflict.column!r} is {conflict.left_type} in {left} and"
+            f"{where}column {conflict.column!r} is {conflict.left_type} in {left} and"
             f" {conflict.right_type} in {right}: {conflict.why}"
         )
         self.conflict = conflict
@@ -199,7 +202,7 @@ class SeveralFailed(LakeError, RuntimeError):
     """Some of many failed, each named in the message; the others went through."""
 
     def __init__(self, errors: "list[LakeError]") -> None:
-        super().__init__("; ".join(str(error) for error in errors))
+        super().__init__("; ".join(dict.fromkeys(str(error) for error in errors)))
         self.errors = errors
 
 

@@ -121,6 +121,11 @@ def schema(sha256: str) -> str:
     return f"_lake/schemas/{sha256}.parquet"
 
 
+def probe(name: str) -> str:
+    """Return what the keys start with that a trial of the store writes and deletes again."""
+    return f"_lake/.probe-{name}"
+
+
 def version(name: str, partition_text: str, *, at: datetime, content: str, commit_id: str) -> str:
     """Return the folder of one attempt at a version, with a `/` at its end.
 
@@ -142,12 +147,12 @@ def original(name: str, *, is_parquet: bool) -> str:
     Only a partition's own rows end in `.parquet`, and nothing of the source starts with `_`.
     """
     text = quote(name, safe=" ()+,@") or "data"
-    stem, dot, end = text.rpartition(".")
+    stem, dot, end = text.rpartition(".") if "." in text else (text, "", "")
     if is_parquet and end.lower() != "parquet":
         stem, dot, end = text, ".", "parquet"
     elif not is_parquet and end.lower() == "parquet":
         stem, dot, end = text, ".", "original"
-    end = end[:20] if stem else end[-20:]
+    end = _cut(end, 20)
     room = SEGMENT_BYTES - len(end) - 2
     name = f"{_cut(stem, room)}{dot}{end}"
     return f"x{name}" if name.startswith(("_", ".")) else name

@@ -10,6 +10,8 @@ from typing import Any
 
 from lake.catalog.entries import File, build, plain
 from lake.catalog.state import DataFile, Partition, PartitionKey
+from lake.errors import LogDamaged
+from lake.query.sql import literal
 
 CURRENT_COLUMNS = (
     "dataset",
@@ -53,32 +55,41 @@ class ParquetBase:
 
     def find(self, keys: Sequence[PartitionKey]) -> Iterable[Partition]:
         """Give those of `keys` that there are."""
-        if len(keys) == 1:
-            return self._partitions("dataset = ? AND partition = ?", list(keys[0]))
-        return self._partitions(
-            "(dataset, partition) IN (SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]))",
-            [[dataset for dataset, _ in keys], [text for _, text in keys]],
-        )
+        datasets = ", ".join(literal(name) for name in sorted({name for name, _ in keys}))
+        texts = ", ".join(literal(text) for text in sorted({text for _, text in keys}))
+        # Two plain lists are compared with each row group's limits, pairs with every row.
+        found = self._partitions(f"dataset IN ({datasets}) AND partition IN ({texts})")
+        wanted = set(keys)
+        return (one for one in found if (one.dataset, one.text) in wanted)
 
     def of(self, dataset: str) -> Iterable[Partition]:
         """Give every partition of a dataset, by text."""
-        return self._partitions("dataset = ?", [dataset])
+        return self._partitions(f"dataset = {literal(dataset)}")
 
     def data_files(self, dataset: str) -> Iterable[DataFile]:
         """Give the current data files of a dataset, by partition."""
-        rows = self.connection.execute(
+        rows = self._rows(
             "SELECT partition, key, schema FROM current"
-            " WHERE dataset = ? AND role = 'data' ORDER BY partition, ordinal",
-            [dataset],
-        ).fetchall()
+            f" WHERE dataset = {literal(dataset)} AND role = 'data' ORDER BY partition, ordinal"
+        )
         return [DataFile(*row) for row in rows]
 
-    def _partitions(self, where: str, values: list[Any]) -> Iterator[Partition]:
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        import duckdb
+
+        try:
+            found: list[tuple[Any, ...]] = self.connection.execute(query).fetchall()
+        except duckdb.Error as exc:
+            raise LogDamaged(
+                f"{self.path('current')} is damaged: delete it, and the lake is read from its log"
+            ) from exc
+        return found
+
+    def _partitions(self, where: str) -> Iterator[Partition]:
         columns = ", ".join(f'"{column}"' for column in CURRENT_COLUMNS)
-        rows = self.connection.execute(
-            f"SELECT {columns} FROM current WHERE {where} ORDER BY dataset, partition, ordinal",
-            values,
-        ).fetchall()
+        rows = self._rows(
+            f"SELECT {columns} FROM current WHERE {where} ORDER BY dataset, partition, ordinal"
+        )
         for _, group in groupby(rows, key=lambda row: row[:2]):
             yield _partition(list(group))
 

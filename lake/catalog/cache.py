@@ -2,6 +2,9 @@
 
 It can be lost at any time. It lies under `$LAKE_CACHE` (else the platform's cache folder), by the
 lake's URL and id, and mirrors the lake's keys. An empty `LAKE_CACHE` turns it off.
+
+Each object lies behind its SHA-256: what is published next names the hash of the entry before it,
+so a damaged copy that passed for the head would break the log for everybody.
 """
 
 import hashlib
@@ -13,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+_DIGEST = hashlib.sha256().digest_size
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
@@ -21,14 +26,16 @@ class Cache:
     root: Path | None = None
 
     def get(self, key: str) -> bytes | None:
-        """Return an object's bytes, or None."""
+        """Return an object's bytes, or None where it is not there or not what was put."""
         path = self.path(key)
         if path is None:
             return None
         try:
-            return path.read_bytes()
+            stored = path.read_bytes()
         except OSError:
             return None
+        digest, data = stored[:_DIGEST], stored[_DIGEST:]
+        return data if hashlib.sha256(data).digest() == digest else None
 
     def put(self, key: str, data: bytes) -> None:
         """Keep an object; a cache that cannot be written is no error."""
@@ -39,7 +46,7 @@ class Cache:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                file.write(hashlib.sha256(data).digest() + data)
             Path(name).replace(path)
 
     def drop(self, key: str) -> None:

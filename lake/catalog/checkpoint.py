@@ -6,6 +6,7 @@ or failing to write any of them costs time and nothing else.
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,9 +18,10 @@ from lake import layout
 from lake.catalog.base import ParquetBase, current_rows
 from lake.catalog.cache import Cache
 from lake.catalog.entries import FORMAT, Built, Column, Schema, build, plain, sha256
+from lake.catalog.get import get
 from lake.catalog.identity import Identity
 from lake.catalog.state import Dataset, State
-from lake.errors import LakeTooNew
+from lake.errors import LakeTooNew, StoreUnavailable
 from storage_backends import Store
 
 if TYPE_CHECKING:
@@ -38,18 +40,18 @@ def due(state: State) -> bool:
     return len(state.tail) >= MANY_ENTRIES or (changes > MANY_CHANGES and changes * 10 > files)
 
 
-def load(store: Store, cache: Cache, commit: int, lake: str) -> State | None:
+def load(log: "Log", commit: int) -> State | None:
     """Return the state at a checkpoint, or None where it cannot be had.
 
     Raises:
         LakeTooNew: it was written in a later format.
+        StoreUnavailable: the store gave no answer. Safe to retry.
     """
     if commit == 0:
         return None
-    data = cache.get(layout.checkpoint(commit, STATE)) or _get(
-        store, layout.checkpoint(commit, STATE)
-    )
-    folder = _tables(store, cache, commit, lake)
+    key = layout.checkpoint(commit, STATE)
+    data = log.cache.get(key) or get(log.store, key, log.pause)
+    folder = _tables(log.store, log.cache, commit, log.identity.id)
     if data is None or folder is None:
         return None
     try:
@@ -60,19 +62,12 @@ def load(store: Store, cache: Cache, commit: int, lake: str) -> State | None:
             )
         state = _state(document, ParquetBase(commit, folder))
     except (ValueError, KeyError, TypeError):
-        cache.drop(layout.checkpoint(commit, STATE))
+        log.cache.drop(key)
         return None
-    if state.lake != lake:
+    if state.lake != log.identity.id:
         return None
-    cache.put(layout.checkpoint(commit, STATE), data)
+    log.cache.put(key, data)
     return state
-
-
-def _get(store: Store, key: str) -> bytes | None:
-    try:
-        return store.get(key)
-    except FileNotFoundError:
-        return None
 
 
 def _tables(store: Store, cache: Cache, commit: int, lake: str) -> Path | None:
@@ -80,12 +75,29 @@ def _tables(store: Store, cache: Cache, commit: int, lake: str) -> Path | None:
     keys = [layout.checkpoint(commit, f"{name}.parquet") for name in TABLES]
     if store.url.startswith("file:"):
         paths = [Path(store.data_url(key)) for key in keys]
-        return paths[0].parent if all(path.exists() for path in paths) else None
-    kept = [cache.path(key) or _scratch(store.url, lake) / Path(key).name for key in keys]
-    for key, path in zip(keys, kept, strict=True):
-        if not path.exists() and not _download(store, key, path):
-            return None
-    return kept[0].parent
+        return paths[0].parent if all(_is_whole(path) for path in paths) else None
+    for name in ("cache", "scratch"):
+        kept = cache.path(keys[0]) if name == "cache" else _scratch(store.url, lake) / "x"
+        try:
+            if kept:
+                found = [_download(store, key, kept.with_name(Path(key).name)) for key in keys]
+                return kept.parent if all(found) else None
+        except StoreUnavailable:
+            raise
+        except OSError:
+            continue  # a cache that cannot be written is no error
+    return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a Parquet file is there from its first byte to its last."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+            file.seek(-4, os.SEEK_END)
+            return start == file.read(4) == b"PAR1"
+    except OSError:
+        return False
 
 
 _SCRATCH: "list[tempfile.TemporaryDirectory[str]]" = []
@@ -99,14 +111,19 @@ def _scratch(url: str, lake: str) -> Path:
 
 
 def _download(store: Store, key: str, path: Path) -> bool:
+    """Make sure that a table lies at `path`; tell whether the store has it whole."""
+    if _is_whole(path):
+        return True
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         try:
             store.download(key, Path(folder) / "part")
         except FileNotFoundError:
             return False
+        except OSError as exc:
+            raise StoreUnavailable(f"cannot read {key} in {store.url}: {exc}") from exc
         (Path(folder) / "part").replace(path)
-    return True
+    return _is_whole(path)
 
 
 def _state(document: dict[str, Any], base: ParquetBase) -> State:
@@ -182,7 +199,7 @@ def write(log: "Log", state: State) -> bool:
         try:
             _upload(log.store, folder, state.commit, names)
             log.store.put(layout.HINT, hint(log.identity, state.commit))
-            rebased = load(log.store, log.cache, state.commit, state.lake)
+            rebased = load(log, state.commit)
         except OSError:
             return False
     if rebased:

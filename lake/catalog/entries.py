@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Literal, TypeAlias, Union, get_args, get_origi
 from lake.errors import LakeTooNew, LogDamaged
 
 FORMAT = 1
-EMPTY_PARENT = ""
 
 Bound: TypeAlias = int | float | str
 Why: TypeAlias = Literal["landing", "publication", "rollback", "release"]
@@ -167,6 +166,8 @@ class Hold:
     content: str
     landed: Landed
     reason: str
+    why: Literal["contract", "schema"] = "contract"
+    """`schema`: it could not be joined with the others, which a declaration may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,6 @@ Change: TypeAlias = (
     | Doom
 )
 CHANGES: dict[str, type] = {kind.action: kind for kind in get_args(Change)}
-RESERVED = ("erase", "upgrade")
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,8 +134,12 @@ def _remove(state: State, change: Remove) -> None:
 
 
 def _drop(state: State, change: Drop) -> None:
-    for partition in state.current(change.dataset):
-        _move(state, partition, None, action="drop")
+    for partition in state.partitions(change.dataset):
+        bare = dataclasses.replace(partition, held=(), rejects=(), gone=False)
+        if partition.current:
+            _move(state, bare, None, action="drop")
+        else:
+            state.put(bare)
     state.datasets.pop(change.dataset, None)
     state.built.pop(change.dataset, None)
 
@@ -157,7 +161,7 @@ def _rename(state: State, change: Rename) -> None:
 
 def _hold(state: State, change: Hold) -> None:
     before = state.partition(change.dataset, change.partition)
-    version = _version(state, before, change, reason=change.reason)
+    version = _version(state, before, change, why=change.why, reason=change.reason)
     state.put(dataclasses.replace(before, versions=version.number, held=(*before.held, version)))
     dataset = _dataset(state, before)
     dataset.versions += 1
@@ -188,35 +192,44 @@ def _move(
 ) -> None:
     """Make `version` what the partition holds, and keep the dataset's totals right."""
     number = before.versions + 1
-    after = dataclasses.replace(
-        before, versions=number, current=version, rejects=rejects, gone=False
+    gone = before.gone and action == "rewrite"
+    state.put(
+        dataclasses.replace(before, versions=number, current=version, rejects=rejects, gone=gone)
     )
-    state.put(after)
-    _count(state, before, version)
-    old = {file.key for file in before.current.files} if before.current else set()
-    new = {file.key for file in version.files} if version else set()
+    _count(state, before, version, grows=action in ("append", "rewrite"))
+    old, new = _keys(before.current), _keys(version)
     shown = version or Version(number, state.commit, (), "", Landed(at=state.committed_at))
     added = tuple(f for f in shown.files if f.key not in old)
     _note_event(state, before, shown, action=action, added=added, removed=tuple(sorted(old - new)))
 
 
-def _count(state: State, before: Partition, version: Version | None) -> None:
+def _count(state: State, before: Partition, version: Version | None, *, grows: bool) -> None:
     dataset = _dataset(state, before)
     dataset.versions += 1
+    if version:
+        dataset.keys = tuple(layout.partition_values(before.text))
+    # Files that stay are as old as they were: who counts them anew makes their schema the newest.
+    stay = _keys(before.current) & _keys(version) if grows else frozenset()
     for sign, one in ((-1, before.current), (1, version)):
         if one:
             dataset.partitions += sign
             dataset.files += sign * len(one.files)
             dataset.bytes += sign * sum(file.bytes for file in one.files)
             dataset.rows += sign * sum(file.rows for file in data_files(one))
-            _count_schemas(dataset, data_files(one), sign, commit=one.commit)
+            moved = tuple(file for file in data_files(one) if file.key not in stay)
+            _count_schemas(dataset, moved, sign)
     dataset.changed_in, dataset.changed_at = state.commit, state.committed_at
 
 
-def _count_schemas(dataset: Dataset, files: tuple[File, ...], sign: int, *, commit: int) -> None:
+def _keys(version: Version | None) -> frozenset[str]:
+    return frozenset(file.key for file in version.files) if version else frozenset()
+
+
+def _count_schemas(dataset: Dataset, files: tuple[File, ...], sign: int) -> None:
     for file in files:
-        count, last = dataset.schemas.get(file.schema, (0, 0))
-        dataset.schemas[file.schema] = (count + sign, max(last, commit))
+        count, newest = dataset.schemas.get(file.schema, (0, 0))
+        newest = dataset.versions if sign > 0 else newest
+        dataset.schemas[file.schema] = (count + sign, newest)
         if sign > 0:
             dataset.last_schema = file.schema
         elif count + sign == 0:

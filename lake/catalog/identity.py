@@ -2,12 +2,15 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from time import sleep
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lake import layout
 from lake.catalog.entries import FORMAT
+from lake.catalog.get import get
 from lake.errors import InvalidConfig, LakeTooNew, LogDamaged, NoSuchLake
 from storage_backends import Store
 
@@ -37,15 +40,14 @@ def create(store: Store, *, timezone: str, now: datetime) -> Identity:
     return identity
 
 
-def read(store: Store) -> Identity:
+def read(store: Store, pause: Callable[[float], None] = sleep) -> Identity:
     """Return who the lake is.
 
     Raises:
         NoSuchLake: there is none.
     """
-    try:
-        data = store.get(layout.LAKE)
-    except FileNotFoundError:
+    data = get(store, layout.LAKE, pause)
+    if data is None:
         raise NoSuchLake(
             f"there is no lake at {store.url}: make one with `lake init {store.url}`"
         ) from None
@@ -62,6 +64,7 @@ def parse(data: bytes, *, key: str) -> Identity:
     try:
         document = json.loads(data)
         known = {name: document[name] for name in ("id", "timezone", "created_at", "format")}
+        known["format"] = int(known["format"])
     except (ValueError, KeyError, TypeError) as exc:
         raise LogDamaged(
             f"{key} is not what it should be: restore it from a copy of the lake"

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from time import sleep
 from typing import Any
 
@@ -12,13 +14,14 @@ from lake import layout
 from lake.catalog import checkpoint, fold, identity
 from lake.catalog.cache import Cache
 from lake.catalog.entries import CHANGES, Change, Entry, build, from_json, sha256
+from lake.catalog.get import get
 from lake.catalog.identity import Identity
 from lake.catalog.state import State
-from lake.errors import LogDamaged, StoreUnavailable
+from lake.errors import LakeTooNew, LogDamaged, StoreUnavailable
 from storage_backends import Store
 
 BATCH = 64
-READ_TRIES = 4
+TOGETHER = 256
 
 
 def _utc_now() -> datetime:
@@ -62,10 +65,11 @@ def open_log(
         LogDamaged: the log has a hole. Nobody may write.
         LakeTooNew: it was written in a later format.
     """
-    hint = read_hint(store)
-    who = hint.identity if hint else identity.read(store)
+    pause = surroundings.get("pause", sleep)
+    hint = read_hint(store, pause)
+    who = hint.identity if hint else identity.read(store, pause)
     log = Log(store, who, cache_of(store.url, who.id), **surroundings)
-    state = checkpoint.load(log.store, log.cache, hint.commit, who.id) if hint else None
+    state = checkpoint.load(log, hint.commit) if hint else None
     state = state or State(lake=who.id)
     advance(log, state)
     if hint and state.commit < hint.commit:
@@ -84,13 +88,15 @@ class Hint:
     identity: Identity
 
 
-def read_hint(store: Store) -> Hint | None:
+def read_hint(store: Store, pause: Callable[[float], None] = sleep) -> Hint | None:
     """Return the hint; None where it is missing or damaged, for it is only a hint."""
+    data = get(store, layout.HINT, pause)
+    if data is None:
+        return None
     try:
-        data = store.get(layout.HINT)
         commit = json.loads(data)["commit"]
         return Hint(int(commit), identity.parse(data, key=layout.HINT))
-    except (FileNotFoundError, LogDamaged, ValueError, KeyError, TypeError):
+    except (LogDamaged, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
@@ -100,13 +106,46 @@ def advance(log: Log, state: State, *, to: int | None = None) -> None:
     Raises:
         LogDamaged: an entry does not follow from the one before.
     """
-    for number, data in _entries(log, state.commit + 1, to):
-        entry = load_entry(log, data, number)
-        try:
-            fold.apply(state, entry, sha256(data))
-        except LogDamaged:
-            log.cache.drop(layout.commit(number))
+    found = _entries(log, state.commit + 1, to)
+    while batch := list(islice(found, TOGETHER)):
+        loaded = _look_up(log, state, batch)
+        for number, data in batch:
+            _fold(log, state, number, data, loaded.get(number))
+
+
+def _look_up(log: Log, state: State, batch: list[tuple[int, bytes]]) -> dict[int, Entry]:
+    """Look up what many entries speak of at once: a query each would take most of the opening."""
+    loaded: dict[int, Entry] = {}
+    with suppress(LogDamaged):
+        for number, data in batch:
+            loaded[number] = load_entry(log, data, number)
+    state.prefetch(key for entry in loaded.values() for key in fold.touched(entry.changes))
+    return loaded
+
+
+def _fold(log: Log, state: State, number: int, data: bytes, entry: Entry | None) -> None:
+    """Fold one entry; where the cache's bytes proved wrong, the store's."""
+    try:
+        fold.apply(state, entry or load_entry(log, data, number), sha256(data))
+    except LogDamaged:
+        kept = _forget(log, number)
+        fresh = fetch(log, layout.commit(number)) if kept else None
+        if fresh is None or fresh == data:
             raise
+        fold.apply(state, load_entry(log, fresh, number), sha256(fresh))
+        log.cache.put(layout.commit(number), fresh)
+
+
+def _forget(log: Log, number: int) -> bool:
+    """Forget the cached entries up to one that proved wrong; tell whether there were any.
+
+    Each vouches for the one before it, so which of them is damaged cannot be told.
+    """
+    kept = False
+    while (path := log.cache.path(layout.commit(number))) and path.exists():
+        log.cache.drop(layout.commit(number))
+        number, kept = number - 1, True
+    return kept
 
 
 def load_entry(log: Log, data: bytes, number: int) -> Entry:
@@ -115,13 +154,15 @@ def load_entry(log: Log, data: bytes, number: int) -> Entry:
     if not entry.changes_file:
         return entry
     key, wanted = entry.changes_file["key"], entry.changes_file["sha256"]
-    found = log.cache.get(key) or fetch(log, key)
+    found = log.cache.get(key)
+    if found is None or sha256(found) != wanted:
+        found = fetch(log, key)
     if found is None or sha256(found) != wanted:
         raise LogDamaged(
             f"{key} is not the file that commit {number} names: restore it from a copy"
         )
     log.cache.put(key, found)
-    return replace(entry, changes=unpack_changes(found))
+    return replace(entry, changes=unpack_changes(found, key=key))
 
 
 def pack_changes(changes: tuple[Change, ...]) -> bytes:
@@ -137,17 +178,25 @@ def pack_changes(changes: tuple[Change, ...]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def unpack_changes(data: bytes) -> tuple[Change, ...]:
-    """Return the changes of such a file."""
+def unpack_changes(data: bytes, *, key: str) -> tuple[Change, ...]:
+    """Return the changes of such a file.
+
+    Raises:
+        LakeTooNew: it holds one that this version does not know.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows = pq.read_table(pa.BufferReader(data))["change"].to_pylist()
-    return tuple(_change(json.loads(row)) for row in rows)
+    return tuple(_change(json.loads(row), key) for row in rows)
 
 
-def _change(document: dict[str, Any]) -> Change:
+def _change(document: dict[str, Any], key: str) -> Change:
     action = document.pop("action")
+    if action not in CHANGES:
+        raise LakeTooNew(
+            f"{key} holds the change {action!r}, which this clearlake does not know: upgrade it"
+        )
     change: Change = build(CHANGES[action], document)
     return change
 
@@ -215,13 +264,4 @@ def fetch(log: Log, key: str) -> bytes | None:
     Raises:
         StoreUnavailable: the store gave no answer, or may not say. Safe to retry.
     """
-    for left in reversed(range(READ_TRIES)):
-        try:
-            return log.store.get(key)
-        except FileNotFoundError:
-            return None
-        except OSError as exc:
-            if left == 0 or isinstance(exc, PermissionError):
-                raise StoreUnavailable(f"cannot read {key} in {log.store.url}: {exc}") from exc
-            log.pause(0.05 * (READ_TRIES - left))
-    raise AssertionError("unreachable")
+    return get(log.store, key, log.pause)

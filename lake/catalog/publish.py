@@ -26,6 +26,7 @@ from lake.errors import (
     VersionConflict,
 )
 from lake.version import VERSION
+from lake.words import cause
 from storage_backends import is_refusal
 
 LARGE = 4_000_000
@@ -104,9 +105,7 @@ def _look_beyond(log: Log, state: State) -> None:
         )
     if log.listed:
         return
-    before = layout.commit(state.commit - 1) if state.commit > 1 else layout.LOG
-    found = {layout.commit_number(item.key) for item in log.store.list(layout.LOG, after=before)}
-    numbers = {number for number in found if number is not None}
+    numbers = _numbers(log, state)
     for number in range(max(state.commit, 1), max(numbers, default=state.commit) + 1):
         # A listing is no snapshot: it may have passed a number just before that was published.
         if number not in numbers and fetch(log, layout.commit(number)) is None:
@@ -115,6 +114,18 @@ def _look_beyond(log: Log, state: State) -> None:
                 " nothing was published; restore it from a copy"
             )
     log.listed = True
+
+
+def _numbers(log: Log, state: State) -> set[int]:
+    """Return which numbers from the head on a listing shows."""
+    before = layout.commit(state.commit - 1) if state.commit > 1 else layout.LOG
+    try:
+        keys = [item.key for item in log.store.list(layout.LOG, after=before)]
+    except OSError as exc:
+        raise StoreUnavailable(
+            f"cannot list {layout.LOG} in {log.store.url}: {cause(exc)}; nothing was published"
+        ) from exc
+    return {number for key in keys if (number := layout.commit_number(key)) is not None}
 
 
 def _entry(
@@ -175,7 +186,8 @@ def _settle(log: Log, key: str, data: bytes, commit_id: str) -> bool:
         except (OSError, ValueError) as exc:
             if is_refusal(exc) and attempt == 0:
                 raise CommitRefused(
-                    f"{log.store.url} refused to publish commit {number}: {exc}; nothing was stored"
+                    f"{log.store.url} refused to publish commit {number}: {cause(exc)}; nothing"
+                    " was published, run the same command again when that is mended"
                 ) from exc
             if is_refusal(exc):
                 raise CommitUnknown(commit_id, number) from exc

@@ -9,6 +9,7 @@ from lake.catalog.base import ParquetBase
 from lake.catalog.log import Log, advance
 from lake.catalog.state import State
 from lake.errors import InvalidAddress, NoSuchVersion
+from lake.query.sql import literal
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -53,24 +54,25 @@ def _moment(log: Log, text: str) -> datetime:
     try:
         if _DATE.fullmatch(text):
             next_day = date.fromisoformat(text) + timedelta(days=1)
-            return datetime.combine(next_day, time(), zone) - timedelta(microseconds=1)
+            # In UTC: where clocks are set back at midnight, the day's last hour is there twice.
+            midnight = datetime.combine(next_day, time(), zone).astimezone(UTC)
+            return midnight - timedelta(microseconds=1)
         moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise InvalidAddress(
             f"{text!r} is no time: write 2026-01-31 or 2026-01-31T10:00:00Z"
         ) from exc
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _commit_at(head: State, moment: datetime, text: str) -> int:
-    stamp = moment.astimezone(UTC)
+def _commit_at(head: State, stamp: datetime, text: str) -> int:
     in_tail = [e.commit for e in head.tail if datetime.fromisoformat(e.committed_at) <= stamp]
     if in_tail:
         return max(in_tail)
     if isinstance(head.base, ParquetBase):
         row = head.base.connection.execute(
-            "SELECT max(commit) FROM commits WHERE committed_at::TIMESTAMPTZ <= ?::TIMESTAMPTZ",
-            [stamp.isoformat()],
+            "SELECT max(commit) FROM commits"
+            f" WHERE committed_at::TIMESTAMPTZ <= {literal(stamp.isoformat())}::TIMESTAMPTZ"
         ).fetchone()
         if row and row[0]:
             return int(row[0])
@@ -87,7 +89,7 @@ def state_at(log: Log, head: State, number: int) -> State:
     state: State | None = None
     for known in sorted(head.checkpoints, reverse=True):
         if state is None and known <= number:
-            state = checkpoint.load(log.store, log.cache, known, head.lake)
+            state = checkpoint.load(log, known)
     state = state or State(lake=head.lake)
     advance(log, state, to=number)
     if state.commit != number:

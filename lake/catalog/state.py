@@ -25,6 +25,7 @@ class Version:
     content: str
     landed: Landed
     why: str = "landing"
+    """Of a held one `contract` or `schema`, see `Hold`."""
     build: str = ""
     cursor: str = ""
     reason: str = ""
@@ -62,7 +63,10 @@ class Dataset:
     keys: tuple[str, ...] = ()
     """Names of the partition's keys."""
     schemas: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Per schema id: in how many current data files, and the last commit that added one."""
+    """Per schema id: in how many current data files, and the newest of the versions with one.
+
+    Versions are counted over the dataset, in the order of the log.
+    """
     last_schema: str = ""
     changed_in: int = 0
     changed_at: str = ""

@@ -13,6 +13,9 @@ from lake.catalog.entries import Built, Entry, Note, plain
 from lake.catalog.state import State, VersionEvent
 from lake.query.sql import literal
 
+_LONG = 10_000_000
+_GROUP = 10_240
+"""Rows that one look-up reads: small groups cost no space, as the rows are sorted."""
 _CURRENT = {
     "dataset": "VARCHAR",
     "partition": "VARCHAR",
@@ -66,7 +69,8 @@ _COMMITS = {
 def history(connection: Any, state: State) -> None:
     """Make the view `meta._history`: a row per file and interval, in which version it came.
 
-    `commit` is where it was added, `removed_in` where it stopped being current (NULL: it is).
+    `commit` is where it was added, `removed_in` where it stopped being current (NULL: it is); what
+    was held never was, so both are the same.
     """
     load(connection, "_events", _HISTORY, (row for e in state.events for row in event_rows(e)))
     removed = [
@@ -83,7 +87,8 @@ def history(connection: Any, state: State) -> None:
     connection.execute(
         f"CREATE OR REPLACE VIEW meta._history AS WITH every AS ("
         f"{_renamed(state)} SELECT * FROM meta._events)"
-        " SELECT * REPLACE (coalesce(removed_in, (SELECT min(r.commit) FROM meta._removed r WHERE"
+        " SELECT * REPLACE (coalesce(removed_in, CASE WHEN held <> '' THEN commit END,"
+        " (SELECT min(r.commit) FROM meta._removed r WHERE"
         " r.dataset = every.dataset AND r.key = every.key AND r.commit > every.commit))"
         " AS removed_in) FROM every"
     )
@@ -175,11 +180,15 @@ def load(
     connection: Any, name: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]
 ) -> None:
     """Make a table `meta.<name>` of rows; a column that a row lacks is NULL."""
-    shape = json.dumps([columns])
+    shape = literal(json.dumps([columns]))
+    text = json.dumps([{column: row.get(column) for column in columns} for row in rows])
+    # A parameter is faster than a long literal, but the first one makes DuckDB import pandas.
+    is_long = len(text) > _LONG
+    value = "?" if is_long else literal(text)
     connection.execute(
         f"CREATE OR REPLACE TABLE meta.{name} AS SELECT row.* FROM"
-        f" (SELECT unnest(from_json(?::JSON, {literal(shape)})) AS row)",
-        [json.dumps([{column: row.get(column) for column in columns} for row in rows])],
+        f" (SELECT unnest(from_json({value}::JSON, {shape})) AS row)",
+        *([[text]] if is_long else []),
     )
 
 
@@ -233,5 +242,5 @@ def connect() -> Any:
 def _copy(connection: Any, select: str, path: Path) -> None:
     connection.execute(
         f"COPY ({select}) TO {literal(str(path))}"
-        " (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"
+        f" (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE {_GROUP})"
     )

@@ -1,0 +1,28 @@
+"""Getting objects whose absence means something, from a store that may fail to answer."""
+
+from collections.abc import Callable
+from time import sleep
+
+from lake.errors import StoreUnavailable
+from lake.words import cause
+from storage_backends import Store
+
+TRIES = 4
+
+
+def get(store: Store, key: str, pause: Callable[[float], None] = sleep) -> bytes | None:
+    """Return an object's bytes, or None if it is not there; ask again where the store is unclear.
+
+    Raises:
+        StoreUnavailable: the store gave no answer, or may not say. Safe to retry.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            return store.get(key)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            if left == 0 or isinstance(exc, PermissionError):
+                raise StoreUnavailable(f"cannot read {key} in {store.url}: {cause(exc)}") from exc
+            pause(0.05 * (TRIES - left))
+    raise AssertionError("unreachable")
