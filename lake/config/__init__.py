@@ -8,6 +8,7 @@ from lake.config.source import source_from_text, source_text
 from lake.config.types import (
     Alerts,
     Config,
+    DeclaredColumn,
     Deployment,
     Key,
     Schedule,
@@ -19,6 +20,7 @@ from lake.config.types import (
 __all__ = [
     "Alerts",
     "Config",
+    "DeclaredColumn",
     "Deployment",
     "Key",
     "Schedule",

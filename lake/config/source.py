@@ -10,6 +10,7 @@ from typing import Any
 
 from lake import layout
 from lake.config import table, template
+from lake.config.columns import columns, columns_values
 from lake.config.duration import duration, duration_text
 from lake.config.period import UNITS, Unit, interval
 from lake.config.table import Table
@@ -24,6 +25,7 @@ _KEYS = (
     "owner",
     "keep_original",
     "max_rejects",
+    "columns",
 )
 _LATER = (
     "database",
@@ -31,7 +33,6 @@ _LATER = (
     "query",
     "key",
     "cursor",
-    "columns",
     "unknown_columns",
     "extra_fields",
 )
@@ -58,6 +59,7 @@ def source(values: Table, *, name: str, root: Path) -> Source:
         owner=table.text(values, "owner"),
         keep_original=table.flag(values, "keep_original", default=True),
         max_rejects=table.count(values, "max_rejects", default=0),
+        columns=columns(table.inner(values, "columns"), keys=keys),
         root=root,
     )
 
@@ -141,6 +143,7 @@ def source_text(declared: Source) -> str:
         "description": declared.description,
         "owner": declared.owner,
         "max_rejects": declared.max_rejects,
+        "columns": columns_values(declared.columns),
     }
     said: dict[str, Any] = {key: value for key, value in values.items() if value}
     if not declared.keep_original:

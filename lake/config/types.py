@@ -20,6 +20,15 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredColumn:
+    """What a source declares of one column: its former names, and its type as DuckDB writes it."""
+
+    former: tuple[str, ...] = ()
+    type: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where `raw.<name>` comes from. `url` is as it was written, with its `{key}` and `${NAME}`."""
 
@@ -31,6 +40,7 @@ class Source:
     owner: str = ""
     keep_original: bool = True
     max_rejects: int = 0
+    columns: Mapping[str, DeclaredColumn] = field(default_factory=dict)
     root: Path = field(default=Path(), compare=False)
     """The folder that a relative path in `url` starts from; no part of the declaration."""
 

@@ -6,11 +6,11 @@ DuckDB's strict reader refuses, or what does not add up line by line, is scrubbe
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import duckdb
@@ -35,6 +35,7 @@ from lake.query.sql import identifier, literal
 
 # DuckDB's own limit is 2,000,000 bytes; a longer one costs buffers of its size per thread.
 _USUAL_ROW_BYTES = 1_900_000
+_ASKED_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +217,32 @@ def _guess(con: duckdb.DuckDBPyConnection, table: _Table, folder: Path) -> list[
 def _evidence(
     con: duckdb.DuckDBPyConnection, table: _Table, known: Sequence[Evidence]
 ) -> list[Evidence]:
-    """Ask every row which of the types that are still possible hold, in one pass."""
+    """Ask every row which of the types that are still possible hold."""
     asked = [[name for name in TYPES if name in e.types] for e in known]
     parts = [evidence_columns(f"c{i}", types) for i, types in enumerate(asked)]
-    asks = ", ".join(chain.from_iterable(parts))
-    row = con.execute(f"SELECT {asks} FROM {_reader(table)}").fetchone()
-    values = iter(row or ())
+    values = chain.from_iterable(_ask(con, table, batch) for batch in _batches(parts))
     return [
-        read_evidence([next(values) for _ in part], types)
+        read_evidence(list(islice(values, len(part))), types)
         for part, types in zip(parts, asked, strict=True)
     ]
+
+
+def _batches(parts: Sequence[list[str]]) -> Iterator[list[str]]:
+    """Join columns' questions to queries; DuckDB plans one in the square of its length."""
+    batch: list[str] = []
+    for part in parts:
+        if len(batch) + len(part) > _ASKED_AT_ONCE:
+            yield batch
+            batch = []
+        batch = batch + part
+    yield batch
+
+
+def _ask(
+    con: duckdb.DuckDBPyConnection, table: _Table, expressions: Sequence[str]
+) -> Sequence[int | None]:
+    query = f"SELECT {', '.join(expressions)} FROM {_reader(table)}"
+    return con.execute(query).fetchone() or ()
 
 
 def _write_known(
@@ -280,6 +297,9 @@ def _reader(table: _Table) -> str:
     ]
     if table.skips_errors:
         options.append("ignore_errors=true")
+    if not table.has_header:
+        # Ours; DuckDB would take the line ends inside a first row's quotes for the file's.
+        options.append("new_line='\\n'")
     if table.has_long_rows:
         options.append(
             f"max_line_size={MAX_ROW_BYTES}, buffer_size={MAX_ROW_BYTES * 2}, parallel=false"

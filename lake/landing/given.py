@@ -30,7 +30,7 @@ def land_given(
         return land(
             attempt,
             lake.state,
-            [replace(order, urls=(url,))],
+            [replace(order, urls=(url,), given=True)],
             force=force,
             message=f"land {order.name}",
             told=told or (lambda landing: None),

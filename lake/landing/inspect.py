@@ -77,12 +77,13 @@ def _inspect(
         for leaf in _leaves(i, "", kind, identifier(column), ())
     ]
     limits = _limits(con, path, leaves, footer)
-    facts: list[list[str]] = [[] for _ in footer.names]
+    empty = _all_null(con, path, table.columns, footer.rows, leaves, limits)
+    facts: list[list[str]] = [["null"] if i in empty else [] for i in range(len(footer.names))]
     for leaf, found in zip(leaves, limits, strict=True):
         at = f"{leaf.path}:" if leaf.path else ""
         facts[leaf.column] += [f"{at}{fact}" for fact in facts_of(leaf.type, found)]
-    for column in _all_null(con, path, table.columns, footer.rows, leaves, limits):
-        facts[column].insert(0, "null")
+        if leaf.path and leaf.column not in empty and found.values <= found.nulls:
+            facts[leaf.column].append(f"{at}null")
     schema = tuple(
         Column(column, str(kind), tuple(sorted(found)))
         for column, kind, found in zip(footer.names, table.types, facts, strict=True)

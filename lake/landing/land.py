@@ -1,18 +1,18 @@
 """Landing: staged versions become one commit, after another look at where they go."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from lake import layout
-from lake.catalog.entries import Change, Declare, Hold, Note, Replace, Schema
+from lake.catalog.entries import Change, Declare, File, Hold, Note, Release, Replace, Schema
 from lake.catalog.publish import Draft, publish
-from lake.catalog.state import Partition, State, data_files
+from lake.catalog.state import Partition, PartitionKey, State, data_files
 from lake.errors import LakeError, SchemaConflict, SourceMissing, VersionHeld, raise_all
 from lake.landing.explain import explain
-from lake.landing.order import Landing, Order, Staged
-from lake.landing.stage import Attempt, Known, again, recognised, stage
-from lake.schema.admit import Crowd, admit, crowd, prepare, same_keys
+from lake.landing.order import Landing, Order, Outcome, Staged
+from lake.landing.stage import Attempt, Known, recognised, stage
+from lake.schema.admit import Crowd, check_declarations, crowd, prepare, same_keys
 
 PARALLEL = 4
 Told = Callable[[Landing], None]
@@ -102,19 +102,26 @@ def stage_all(
     return found, [one for _, one in pairs if isinstance(one, LakeError)]
 
 
-def stage_one(attempt: Attempt, state: State, order: Order, *, force: bool = False) -> Found:
+def stage_one(
+    attempt: Attempt,
+    state: State,
+    order: Order,
+    *,
+    force: bool = False,
+    had: Staged | None = None,
+) -> Found:
     """Stage one order; that its source has nothing is an answer where the lake expects it.
 
     Raises:
-        SourceMissing: the source never had it, and should by now.
+        SourceMissing: the source never had it, and should by now; or a person named it.
     """
     same_keys(state, order.dataset, order.partition)
     try:
-        return stage(attempt, state, order, force=force)
+        return stage(attempt, state, order, force=force, had=had)
     except SourceMissing:
         if order.may_be_missing:
             return Absent(soon=True)
-        if state.partition(order.dataset, order.partition).current:
+        if state.partition(order.dataset, order.partition).current and not order.given:
             return Absent(soon=False)
         raise
 
@@ -143,7 +150,7 @@ def commit(
         message=message,
         run=attempt.run,
     )
-    landings = [_landing(state, order, one, desk.reasons, number) for order, one in desk.found]
+    landings = [_landing(state, desk, order, one, number) for order, one in desk.found]
     for landing in landings:
         told(landing)
     return landings
@@ -157,23 +164,28 @@ class _Desk:
     found: list[tuple[Order, Found]]
     declare: tuple[Declare, ...]
     force: bool
-    reasons: dict[tuple[str, str], str] | None = None
+    reasons: dict[PartitionKey, str] = field(default_factory=dict)
+    released: set[PartitionKey] = field(default_factory=set)
+    crowds: dict[str, Crowd] = field(default_factory=dict)
 
     def plan(self, state: State) -> Draft:
         """Say what to publish at this head."""
         self.found = [(order, self._look_again(state, order, one)) for order, one in self.found]
+        said = _new_declarations(state, self.declare)
+        check_declarations(state, said)
+        self.reasons, self.released, self.crowds = {}, set(), {}
         changes: list[Change] = []
         schemas: dict[str, Schema] = {}
-        crowds: dict[str, Crowd] = {}
-        self.reasons = {}
         for order, one in self.found:
             if isinstance(one, Staged):
-                changes.append(self._change(state, one, crowds))
+                changes.append(self._change(state, one))
                 schemas.update(one.schemas)
+            elif isinstance(one, Known) and one.held:
+                changes += self._release(state, order)
             elif isinstance(one, Absent) and not one.soon and not _gone(state, order):
                 changes.append(Note("gone", order.dataset, order.partition))
-        prepare(self.attempt.log, state, changes, schemas)
-        return Draft([*changes, *_new_declarations(state, self.declare)], schemas)
+        prepare(self.attempt.log, state, [*changes, *said], schemas)
+        return Draft([*changes, *said], schemas)
 
     def _look_again(self, state: State, order: Order, one: Found) -> Found:
         """Ask the source again where its partition moved: older bytes never follow newer ones."""
@@ -184,29 +196,54 @@ class _Desk:
             known = None if self.force else recognised(partition, one.content)
             if known:
                 return known
-            fresh = stage_one(self.attempt, state, order, force=self.force)
+            fresh = stage_one(self.attempt, state, order, force=self.force, had=one)
             if not isinstance(fresh, Staged):
                 return fresh
-            if fresh.content == one.content:
-                return again(one, seen=partition.versions)
             one = fresh
         return one
 
-    def _change(self, state: State, one: Staged, crowds: dict[str, Crowd]) -> Change:
+    def _change(self, state: State, one: Staged) -> Change:
         same_keys(state, one.dataset, one.partition)
-        reason = one.flaw or self._conflict(state, one, crowds)
-        if reason:
-            assert self.reasons is not None
-            self.reasons[one.dataset, one.partition] = reason
-            return Hold(one.dataset, one.partition, one.files, one.content, one.landed, reason)
+        held = Hold(one.dataset, one.partition, one.files, one.content, one.landed, one.flaw)
+        if not one.flaw:
+            reason = self._conflict(state, (one.dataset, one.partition), one.files, one.schemas)
+            held = replace(held, reason=reason, why="schema")
+        if held.reason:
+            self.reasons[one.dataset, one.partition] = held.reason
+            return held
         return Replace(one.dataset, one.partition, one.files, one.content, one.landed)
 
-    def _conflict(self, state: State, one: Staged, crowds: dict[str, Crowd]) -> str:
-        keys = tuple(layout.partition_values(one.partition))
-        all_files = crowds.setdefault(one.dataset, crowd(state, one.dataset, keys=keys))
-        old = data_files(state.partition(one.dataset, one.partition).current)
-        conflict = admit(all_files, old, one.files, one.schemas, commit=state.commit + 1)
-        return explain(state, one, conflict) if isinstance(conflict, SchemaConflict) else ""
+    def _release(self, state: State, order: Order) -> list[Release]:
+        """Let the newest version in, if it was held for its schema and now joins the others."""
+        partition = state.partition(order.dataset, order.partition)
+        held = partition.held[-1]
+        if held.why != "schema" or held.number != partition.versions:
+            return []
+        key = (order.dataset, order.partition)
+        if self._conflict(state, key, held.files, {}):
+            return []
+        self.released.add(key)
+        return [Release(order.dataset, order.partition, held.number)]
+
+    def _conflict(
+        self, state: State, key: PartitionKey, come: Sequence[File], schemas: Mapping[str, Schema]
+    ) -> str:
+        """Let files into their dataset in place of the partition's, or say why they cannot be."""
+        dataset, partition = key
+        keys = tuple(layout.partition_values(partition))
+        if dataset not in self.crowds:
+            self.crowds[dataset] = crowd(state, dataset, keys=keys, changes=self.declare)
+        old = data_files(state.partition(dataset, partition).current)
+        trial = self.crowds[dataset].with_files(old, come, schemas)
+        try:
+            trial.reconciled()
+        except SchemaConflict as conflict:
+            staged = [
+                file for _, one in self.found if isinstance(one, Staged) for file in one.files
+            ]
+            return explain(state, trial, [*come, *staged], conflict)
+        self.crowds[dataset] = trial
+        return ""
 
 
 def _gone(state: State, order: Order) -> bool:
@@ -217,21 +254,16 @@ def _new_declarations(state: State, declare: Sequence[Declare]) -> list[Declare]
     return [one for one in declare if state.declared(one.kind).get(one.name, "") != one.text]
 
 
-def _landing(
-    state: State,
-    order: Order,
-    one: Found,
-    reasons: dict[tuple[str, str], str] | None,
-    number: int | None,
-) -> Landing:
+def _landing(state: State, desk: _Desk, order: Order, one: Found, number: int | None) -> Landing:
     partition = state.partition(order.dataset, order.partition)
     if isinstance(one, Absent):
         return Landing(
             order.dataset, order.partition, "not yet" if one.soon else "gone", partition.versions
         )
     if isinstance(one, Known):
-        return _known(order, partition, one)
-    reason = (reasons or {}).get((order.dataset, order.partition), "")
+        released = (order.dataset, order.partition) in desk.released
+        return _known(order, partition, one, released=number if released else None)
+    reason = desk.reasons.get((order.dataset, order.partition), "")
     return Landing(
         order.dataset,
         order.partition,
@@ -245,14 +277,16 @@ def _landing(
     )
 
 
-def _known(order: Order, partition: Partition, one: Known) -> Landing:
+def _known(order: Order, partition: Partition, one: Known, *, released: int | None) -> Landing:
     now = partition.current
+    outcome: Outcome = "held" if one.held else "unchanged"
     return Landing(
         order.dataset,
         order.partition,
-        "held" if one.held else "unchanged",
+        "landed" if released else outcome,
         version=partition.versions,
         rows=sum(file.rows for file in data_files(now)),
         bytes=sum(file.bytes for file in now.files) if now else 0,
-        note=one.held,
+        commit=released,
+        note="" if released else one.held,
     )

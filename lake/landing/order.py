@@ -6,6 +6,7 @@ from typing import Literal
 
 from lake import layout
 from lake.catalog.entries import File, Landed, Schema
+from lake.errors import InvalidName
 
 Outcome = Literal["landed", "unchanged", "held", "not yet", "gone"]
 
@@ -14,7 +15,8 @@ Outcome = Literal["landed", "unchanged", "held", "not yet", "gone"]
 class Order:
     """One partition to land: where it goes and where its bytes are.
 
-    `may_be_missing`: the source may not have it yet, which is no error.
+    `may_be_missing`: the source may not have it yet, which is no error. `given`: a person named
+    just this place, so that finding nothing there is one, whatever the lake holds.
     """
 
     dataset: str
@@ -23,6 +25,7 @@ class Order:
     keep_original: bool = True
     max_rejects: int = 0
     may_be_missing: bool = False
+    given: bool = False
 
     @property
     def name(self) -> str:
@@ -87,6 +90,8 @@ def check(order: Order) -> Order:
     Raises:
         InvalidName: they are not.
     """
-    layout.dataset(order.dataset)
+    if not layout.dataset(order.dataset).startswith("raw."):
+        name = order.dataset.partition(".")[2]
+        raise InvalidName(f"{order.dataset} is for what models make: land into raw.{name}")
     layout.partition(layout.partition_values(order.partition))
     return order

@@ -35,8 +35,8 @@ class Footer:
     chunks: tuple[Chunk, ...]
 
 
-def check_footer(path: Path, *, name: str) -> None:
-    """Make sure that the file at `path` ends as a Parquet does, without reading the footer.
+def check_footer(path: Path, *, name: str) -> int:
+    """Make sure that the file at `path` ends as a Parquet does, and return where its footer begins.
 
     Raises:
         SourceUnreadable: it is cut off, or its footer cannot be where it says.
@@ -58,6 +58,7 @@ def check_footer(path: Path, *, name: str) -> None:
             f"{name} is a damaged Parquet: its footer claims {length} of {size} bytes;"
             " fetch it again"
         )
+    return int(size - 8 - length)
 
 
 def read_footer(con: duckdb.DuckDBPyConnection, path: Path, *, name: str) -> Footer:
@@ -67,7 +68,7 @@ def read_footer(con: duckdb.DuckDBPyConnection, path: Path, *, name: str) -> Foo
         SourceUnreadable: there is none, it cannot be read, it names bytes that are not in the file,
             or its columns have empty or equal names.
     """
-    check_footer(path, name=name)
+    data_end = check_footer(path, name=name)
     try:
         rows = _row_count(con, path)
         tree = con.execute(_query("name, num_children, precision", "schema", path)).fetchall()
@@ -78,7 +79,7 @@ def read_footer(con: duckdb.DuckDBPyConnection, path: Path, *, name: str) -> Foo
         raise SourceUnreadable(
             f"{name} is a damaged Parquet: its footer cannot be read ({reason}); fetch it again"
         ) from exc
-    _check_extent(path, rows, groups, name)
+    _check_extent(data_end, rows, groups, name)
     names = _top_level(tree)
     _check_names(names, name)
     _check_decimals(tree, name)
@@ -117,13 +118,12 @@ def _top_level(elements: Sequence[Sequence[Any]]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _check_extent(path: Path, rows: int, groups: Sequence[int | None], name: str) -> None:
+def _check_extent(data_end: int, rows: int, groups: Sequence[int | None], name: str) -> None:
     end, grouped = groups[0] or 0, groups[1] or 0
-    size = path.stat().st_size
-    if end > size - 8:
+    if end > data_end:
         raise SourceUnreadable(
             f"{name} is a truncated Parquet: its footer names {end} bytes of data, the file has"
-            f" {size}; fetch it again"
+            f" {data_end}; fetch it again"
         )
     if rows != grouped:
         raise SourceUnreadable(

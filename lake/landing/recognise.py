@@ -29,6 +29,7 @@ _MAGIC = (
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 )
+_BLANK = "nothing but blanks and line ends"
 _HTML = re.compile(r"\s*(<!--.*?-->\s*)?<(!doctype\s+html|html|head|body)\b", re.I | re.S)
 _XML = re.compile(r"\s*<(\?xml|!|[A-Za-z][^,;\t|\n]*>)")
 _JSON = re.compile(
@@ -97,12 +98,14 @@ def _markup(text: str) -> str:
         return "an XML document"
     if _JSON.match(text):
         return "a JSON document"
-    return "" if text.strip() else "nothing but blanks and line ends"
+    return "" if text.strip() else _BLANK
 
 
 def _advice(found: str) -> str:
     if found.startswith("an HTML"):
         return "open its URL in a browser to see what the page says"
+    if found == _BLANK:
+        return "look at what its source sends"
     if found.startswith(("not UTF-8", "text in")):
         return "convert it to UTF-8"
     return "convert it first"

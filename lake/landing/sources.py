@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lake.catalog.entries import Declare
@@ -41,13 +42,28 @@ def chosen(lake: "Lake", names: Sequence[str]) -> list[Source]:
     return [known[name] for name in names or known]
 
 
-def orders(lake: "Lake", source: Source, *, since: str | None, until: str | None) -> list[Order]:
-    """Return what a source is asked for: an order per partition."""
+def orders(
+    lake: "Lake",
+    source: Source,
+    *,
+    since: str | None,
+    until: str | None,
+    now: datetime | None = None,
+) -> list[Order]:
+    """Return what a source is asked for: an order per partition.
+
+    Args:
+        lake: the lake.
+        source: one of its sources.
+        since: the first period, such as `2024-01`.
+        until: the last one.
+        now: the time that periods are counted to, aware; this host's if not said.
+    """
     asked = requests(
         source,
         since=since,
         until=until,
-        now=lake.log.clock(),
+        now=now or lake.log.clock(),
         timezone=lake.log.identity.timezone,
         environ=os.environ,
     )
@@ -78,7 +94,9 @@ def land_sources(
     errors: list[LakeError] = []
     for source in chosen(lake, names):
         try:
-            found, failed = _land(lake, source, since=since, until=until, force=force, told=told)
+            found, failed = land_source(
+                lake, source, since=since, until=until, force=force, told=told
+            )
         except LakeError as error:
             errors.append(error)
         else:
@@ -88,15 +106,16 @@ def land_sources(
     return landings
 
 
-def _land(
+def land_source(
     lake: "Lake",
     source: Source,
     *,
     since: str | None,
     until: str | None,
-    force: bool,
-    told: Told | None,
+    force: bool = False,
+    told: Told | None = None,
 ) -> tuple[list[Landing], list[LakeError]]:
+    """Land one source as one commit; return what came of it, and what failed."""
     attempt = Attempt(lake.log, lake.new_id(), lake.run)
     wanted = orders(lake, source, since=since, until=until)
     found, errors = stage_all(attempt, lake.state, wanted, force=force)

@@ -21,6 +21,7 @@ from lake.landing.receipt import receipt
 from lake.landing.recognise import recognise
 from lake.sources.copy import Fetched
 from lake.sources.fetch import fetch
+from lake.words import cause
 
 Fetch = Callable[..., Fetched | None]
 Inspect = Callable[..., Inspected]
@@ -51,11 +52,18 @@ class Known:
     held: str = ""
 
 
-def stage(attempt: Attempt, state: State, order: Order, *, force: bool = False) -> Staged | Known:
+def stage(
+    attempt: Attempt,
+    state: State,
+    order: Order,
+    *,
+    force: bool = False,
+    had: Staged | None = None,
+) -> Staged | Known:
     """Bring what the source holds now into the bucket, unless the lake has just these bytes.
 
     Nothing is visible before a commit names it. Safe to retry: another attempt writes into a folder
-    of its own.
+    of its own. What this attempt staged before (`had`) is not uploaded again.
 
     Raises:
         SourceMissing, SourceIncomplete, SourceUnreadable: see there; nothing was uploaded.
@@ -70,6 +78,8 @@ def stage(attempt: Attempt, state: State, order: Order, *, force: bool = False) 
         known = None if force else recognised(partition, content)
         if known:
             return known
+        if had and had.content == content:
+            return replace(had, seen=partition.versions)
         try:
             return _staged(attempt, order, partition.versions, fetched, content)
         except LakeError:
@@ -80,7 +90,7 @@ def stage(attempt: Attempt, state: State, order: Order, *, force: bool = False) 
 
 def _unavailable(attempt: Attempt, order: Order, exc: OSError) -> StoreUnavailable:
     return StoreUnavailable(
-        f"{order.name} could not be stored in {attempt.log.store.url}: {exc}; nothing was"
+        f"{order.name} could not be stored in {attempt.log.store.url}: {cause(exc)}; nothing was"
         " published, run the same command again when that is mended"
     )
 
@@ -279,11 +289,6 @@ def _origin(fetched: list[Fetched]) -> dict[str, str]:
     if len(fetched) == 1:
         origin |= {"etag": first.etag, "last_modified": first.last_modified}
     return {key: value for key, value in origin.items() if value}
-
-
-def again(staged: Staged, *, seen: int) -> Staged:
-    """Return what was staged, as good as new: its source holds it still."""
-    return replace(staged, seen=seen)
 
 
 def named(staged: Staged) -> str:

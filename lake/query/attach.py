@@ -5,6 +5,7 @@ It is derived: it may be stale or missing, and is made anew after a commit.
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lake import layout
 from lake.catalog.log import Log
@@ -12,7 +13,10 @@ from lake.catalog.state import State
 from lake.errors import StoreUnavailable
 from lake.query import meta
 from lake.query.connect import readable, select
-from lake.query.sql import literal, qualified
+from lake.query.sql import identifier, literal, qualified
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 STORAGE = "v1.0.0"
 """The oldest DuckDB that reads the file."""
@@ -28,6 +32,22 @@ def refresh(log: Log, state: State) -> None:
             return
 
 
+def is_behind(log: Log, state: State) -> bool:
+    """Tell whether a local lake's `catalog.duckdb` is not of the state's commit, or not there."""
+    import duckdb
+
+    if state.commit == 0 or not log.store.url.startswith("file:"):
+        return False
+    path = log.store.data_url(layout.CATALOG)
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"ATTACH {literal(path)} AS made (READ_ONLY)")
+            found = connection.execute("SELECT max(commit) FROM made.meta.commits").fetchone()
+    except duckdb.Error:
+        return True
+    return found != (state.commit,)
+
+
 def write_file(log: Log, state: State, path: Path) -> Path:
     """Write a DuckDB file with a view per dataset and the metadata tables, in place of `path`.
 
@@ -39,27 +59,28 @@ def write_file(log: Log, state: State, path: Path) -> Path:
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     try:
-        connection = duckdb.connect()
-        connection.execute(
-            f"ATTACH {literal(str(part))} AS made (STORAGE_VERSION {literal(STORAGE)})"
-        )
-        connection.execute("USE made")
-        _fill(connection, log, state)
-        connection.close()
+        with duckdb.connect() as connection:
+            _fill(connection, log, state, part)
         part.replace(path)
-    except (OSError, duckdb.IOException) as exc:
+    except (OSError, duckdb.Error) as exc:
         raise StoreUnavailable(f"cannot write {path}: {exc}; choose another place") from exc
     finally:
         part.unlink(missing_ok=True)
     return path
 
 
-def _fill(connection: "object", log: Log, state: State) -> None:
-    import duckdb
-
-    assert isinstance(connection, duckdb.DuckDBPyConnection)
-    for zone in layout.ZONES:
+def _fill(connection: "DuckDBPyConnection", log: Log, state: State, path: Path) -> None:
+    meta.make(connection, state)
+    connection.execute(
+        f"ATTACH {literal(str(path))} AS made (STORAGE_VERSION {literal(STORAGE)}); USE made"
+    )
+    connection.execute("BEGIN")  # one wait for the disk instead of one per view
+    for zone in (*layout.ZONES, "meta"):
         connection.execute(f"CREATE SCHEMA {zone}")
     for name in readable(state):
         connection.execute(f"CREATE VIEW {qualified(name)} AS {select(log, state, name)}")
-    meta.make(connection, state)
+    for name in meta.TABLES:
+        # Tables, for DuckDB before 1.2 finds nothing that a view of an attached file names.
+        table = f"meta.{identifier(name)}"
+        connection.execute(f"CREATE TABLE {table} AS FROM memory.{table}")
+    connection.execute("COMMIT; USE memory; DETACH made")

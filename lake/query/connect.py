@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from lake import layout
 from lake.catalog.log import Log
 from lake.catalog.state import DataFile, State
+from lake.errors import FileDamaged, NoSuchVersion, StoreUnavailable
 from lake.query import meta
 from lake.query.sql import literal, qualified
-from lake.query.views import ViewFile, plan_view
+from lake.query.views import ViewFile, plan_view, schema_files
 from lake.schema.admit import crowd
 
 CONFIG = {
@@ -41,9 +43,11 @@ class Session:
         try:
             return self.connection.sql(query)
         except duckdb.CatalogException:
-            if not self.make_all():
-                raise
-            return self.connection.sql(query)
+            # Another dataset's missing file would hide what is wrong here.
+            with suppress(FileDamaged):
+                if self.make_all():
+                    return self.connection.sql(query)
+            raise
 
     def make(self, names: Iterable[str]) -> int:
         """Make the views of `names`, and `meta` for all of its tables; return how many were new."""
@@ -52,12 +56,20 @@ class Session:
             if name == "meta":
                 meta.make(self.connection, self.state)
             else:
-                self.connection.execute(
-                    f"CREATE OR REPLACE VIEW {qualified(name)} AS"
-                    f" {select(self.log, self.state, name)}"
-                )
+                self._view(name)
             self.made.add(name)
         return len(new)
+
+    def _view(self, name: str) -> None:
+        import duckdb
+
+        view = f"CREATE OR REPLACE VIEW {qualified(name)} AS {select(self.log, self.state, name)}"
+        try:
+            self.connection.execute(view)
+        except duckdb.IOException as exc:
+            raise missing(self.log, self.state, name) or StoreUnavailable(
+                f"{name} cannot be read: {str(exc).splitlines()[0]}; try again"
+            ) from exc
 
     def make_all(self) -> int:
         """Make every view and the metadata tables."""
@@ -73,6 +85,20 @@ def open_session(log: Log, state: State, *, settings: dict[str, str] | None = No
     for zone in layout.ZONES:
         connection.execute(f"CREATE SCHEMA {zone}")
     return Session(log, state, connection, commit=state.commit)
+
+
+def missing(log: Log, state: State, dataset: str) -> FileDamaged | None:
+    """Return the error about the first of a dataset's files that is gone, if one is."""
+    leaders = [layout.schema(sha256) for sha256 in schema_files(crowd(state, dataset).reconciled())]
+    for key in (*leaders, *(file.key for file in state.data_files(dataset))):
+        try:
+            log.store.size(key)
+        except FileNotFoundError:
+            return FileDamaged(
+                f"{key} is missing in {log.store.url}, so {dataset} cannot be read: restore it from"
+                " a copy of the lake"
+            )
+    return None
 
 
 def readable(state: State) -> list[str]:
@@ -91,7 +117,16 @@ def select(
 
 
 def reader(log: Log, state: State, dataset: str) -> Callable[[Iterable[DataFile]], str]:
-    """Return what gives the SELECT over any of a dataset's files, with the columns of its view."""
+    """Return what gives the SELECT over any of a dataset's files, with the columns of its view.
+
+    Raises:
+        NoSuchVersion: nothing of it was ever current.
+    """
+    if not state.datasets[dataset].last_schema:
+        raise NoSuchVersion(
+            f"{dataset} has no columns yet: all that was landed is held; `lake show {dataset}` says"
+            " why"
+        )
     found = crowd(state, dataset)
     reconciled = found.reconciled()
 
@@ -105,7 +140,8 @@ def reader(log: Log, state: State, dataset: str) -> Callable[[Iterable[DataFile]
 
 def named_datasets(connection: Any, query: str, state: State) -> list[str]:
     """Return the datasets that a query names, and `meta` if it names one of the metadata tables."""
-    row = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchone()
+    # Never a parameter: the first one makes DuckDB import pandas, which takes a second.
+    row = connection.execute(f"SELECT json_serialize_sql({literal(query)})").fetchone()
     tree = json.loads(row[0])
     if tree.get("error"):
         return _parsed(query, state)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lake.catalog.state import State, data_files
+from lake.errors import NoSuchVersion
 from lake.query import address as addresses
 from lake.query.connect import open_session, select
 
@@ -34,8 +35,20 @@ def _partition(state: State, address: addresses.Address) -> str | None:
 
 
 def table(lake: "Lake", text: str) -> Any:
-    """Return what an address holds as a DuckDB relation."""
+    """Return what an address holds as a DuckDB relation.
+
+    Raises:
+        NoSuchDataset, NoSuchPartition: there is none.
+        NoSuchVersion: it was held, so that no view ever had it.
+    """
     address = addresses.parse(text)
+    if address.version is not None:
+        version = addresses.version_at(lake.log, lake.state, address)
+        if version.reason:
+            raise NoSuchVersion(
+                f"{text} is no table: v{version.number} is held ({version.reason}); `lake get`"
+                " gives its bytes"
+            )
     state = addresses.state_of(lake.log, lake.state, address)
     addresses.find_dataset(state, address.dataset)
     session = open_session(lake.log, state)

@@ -6,6 +6,7 @@ from typing import Any
 from lake.catalog import tables
 from lake.catalog.state import State
 from lake.query.describe import described
+from lake.query.sql import literal
 from lake.schema.admit import crowd
 
 TABLES = ("commits", "datasets", "versions", "files", "columns", "checks", "loads")
@@ -42,7 +43,7 @@ SELECT note->>'dataset' AS dataset, note->>'scope' AS partition, note->>'name' A
   coalesce((note->>'failed')::BIGINT, 0) AS failed,
   coalesce(note->>'severity', 'error') AS severity,
   coalesce((note->>'failed')::BIGINT, 0) = 0 AS passed, commit, moment AS checked_at
-FROM meta._notes WHERE note->>'note' = 'check' ORDER BY commit, dataset
+FROM meta._notes WHERE note->>'note' = 'check' ORDER BY commit, dataset, "check"
 """
 _LOADS = """
 SELECT note->>'dataset' AS dataset, note->>'table' AS "table", note->>'warehouse' AS warehouse,
@@ -142,8 +143,8 @@ def version_commit(state: State, dataset: str, partition: str, version: int) -> 
     connection = tables.connect()
     tables.history(connection, state)
     found = connection.execute(
-        "SELECT min(commit) FROM meta._history WHERE dataset = ? AND partition = ? AND version = ?",
-        [dataset, partition, version],
+        f"SELECT min(commit) FROM meta._history WHERE dataset = {literal(dataset)}"
+        f" AND partition = {literal(partition)} AND version = {version}"
     ).fetchone()
     return int(found[0]) if found and found[0] else None
 

@@ -1,15 +1,28 @@
 """Whether files may join a dataset, and what its view needs once they have."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from lake import layout
-from lake.catalog.entries import Append, Change, File, Remove, Replace, Rewrite, Schema
-from lake.catalog.log import Log
+from lake.catalog.entries import (
+    Append,
+    Change,
+    Declare,
+    File,
+    Hold,
+    Release,
+    Remove,
+    Replace,
+    Rewrite,
+    Schema,
+)
+from lake.catalog.log import Log, fetch
 from lake.catalog.state import State, data_files
-from lake.errors import InvalidName, SchemaConflict
+from lake.config.columns import columns_from_text
+from lake.errors import InvalidName, SchemaConflict, StoreUnavailable
 from lake.query.views import schema_files
-from lake.schema.reconcile import Member, Reconciled, reconcile
+from lake.schema.join import DECLARED
+from lake.schema.reconcile import Declared, Member, Reconciled, reconcile
 
 
 @dataclass(slots=True)
@@ -17,37 +30,41 @@ class Crowd:
     """The schemas of a dataset's current files, with how many files have each; changed in place.
 
     Attributes:
-        counts: per schema id the number of files, and the last commit that added one.
+        counts: per schema id the number of files, and the newest of the versions with one.
         schemas: what the ids mean.
         keys: names of the partition's keys.
+        declared: what the source declares of its columns.
+        versions: how many the dataset had so far; each swap is one more.
     """
 
     dataset: str
     counts: dict[str, tuple[int, int]]
     schemas: Mapping[str, Schema]
     keys: tuple[str, ...] = ()
+    declared: Declared = field(default_factory=dict)
+    versions: int = 0
     added: dict[str, Schema] = field(default_factory=dict)
 
     def swap(
-        self,
-        out: Iterable[File],
-        come: Iterable[File],
-        schemas: Mapping[str, Schema],
-        *,
-        commit: int,
+        self, out: Iterable[File], come: Iterable[File], schemas: Mapping[str, Schema]
     ) -> None:
-        """Let some files go and others come."""
+        """Let some files go and others come, as the dataset's next version."""
+        self.versions += 1
         self.added.update({name: s for name, s in schemas.items() if name not in self.schemas})
         for file in come:
             count, _ = self.counts.get(file.schema, (0, 0))
-            self.counts[file.schema] = (count + 1, commit)
+            self.counts[file.schema] = (count + 1, self.versions)
         for file in out:
             count, last = self.counts[file.schema]
             self.counts[file.schema] = (count - 1, last)
 
-    def copy(self) -> "Crowd":
-        """Return an equal one."""
-        return Crowd(self.dataset, dict(self.counts), self.schemas, self.keys, dict(self.added))
+    def with_files(
+        self, out: Iterable[File], come: Iterable[File], schemas: Mapping[str, Schema]
+    ) -> "Crowd":
+        """Return what it would be, with some files in place of others."""
+        other = replace(self, counts=dict(self.counts), added=dict(self.added))
+        other.swap(out, [file for file in come if file.role == "data"], schemas)
+        return other
 
     def reconciled(self) -> Reconciled:
         """Return the columns that all of them share.
@@ -62,6 +79,7 @@ class Crowd:
             [Member(name, self._schema(name), last) for name, last in live.items()],
             partition_keys=self.keys,
             partition_types=self._key_types(live),
+            declared=self.declared,
         )
 
     def _key_types(self, live: Iterable[str]) -> dict[str, str]:
@@ -79,17 +97,36 @@ class Crowd:
         return self.added[name] if name in self.added else self.schemas[name]
 
 
-def crowd(state: State, dataset: str, *, keys: tuple[str, ...] = ()) -> Crowd:
-    """Return the schemas of a dataset's current files."""
-    found = state.datasets.get(dataset)
+def crowd(
+    state: State, dataset: str, *, keys: tuple[str, ...] = (), changes: Iterable[Change] = ()
+) -> Crowd:
+    """Return the schemas of a dataset's current files.
+
+    Args:
+        state: where to look.
+        dataset: such as `raw.green_trips`.
+        keys: names of the partition's keys, should the dataset have no partition yet.
+        changes: what is about to be published; only its declarations count here.
+    """
+    found, declared = state.datasets.get(dataset), _declared(state, dataset, changes)
     if found is None:
-        return Crowd(dataset, {}, state.schemas, keys)
+        return Crowd(dataset, {}, state.schemas, keys, declared)
     counts = dict(found.schemas)
     if not counts and found.last_schema:
-        counts = {found.last_schema: (0, found.changed_in)}
-    return Crowd(
-        dataset, counts, state.schemas, found.keys if found.partitions else keys or found.keys
-    )
+        counts = {found.last_schema: (0, 0)}
+    keys = found.keys if found.partitions else keys or found.keys
+    return Crowd(dataset, counts, state.schemas, keys, declared, found.versions)
+
+
+def _declared(state: State, dataset: str, changes: Iterable[Change]) -> Declared:
+    zone, _, name = dataset.partition(".")
+    if zone != "raw":
+        return {}
+    text = state.declared("source").get(name, "")
+    for change in changes:
+        if isinstance(change, Declare) and (change.kind, change.name) == ("source", name):
+            text = change.text
+    return columns_from_text(text)
 
 
 def same_keys(state: State, dataset: str, partition: str) -> None:
@@ -106,38 +143,89 @@ def same_keys(state: State, dataset: str, partition: str) -> None:
 
 
 def prepare(
-    log: Log, state: State, changes: Iterable[Change], schemas: Mapping[str, Schema]
+    log: Log, state: State, changes: Sequence[Change], schemas: Mapping[str, Schema]
 ) -> None:
     """Make sure that the views of all datasets that `changes` touch can be made afterwards.
 
-    Their schema files are uploaded, where the views before did not need the same ones.
+    Their schema files are uploaded, where the views before did not need the same ones. A source's
+    declaration among `changes` touches its dataset.
 
     Raises:
-        SchemaConflict: the files of a dataset could not be read together any more.
+        SchemaConflict: the files of a dataset could not be read together any more, or not as it is
+            declared.
     """
     crowds: dict[str, Crowd] = {}
     for change in changes:
-        if isinstance(change, (Replace, Append, Rewrite, Remove)):
+        if isinstance(change, (Replace, Append, Rewrite, Remove, Hold, Release)):
             keys = tuple(layout.partition_values(change.partition))
-            one = crowds.setdefault(change.dataset, crowd(state, change.dataset, keys=keys))
-            one.swap(*_moved(state, change), schemas, commit=state.commit + 1)
+            if change.dataset not in crowds:
+                crowds[change.dataset] = crowd(state, change.dataset, keys=keys, changes=changes)
+            crowds[change.dataset].swap(*_moved(state, change), schemas)
+    for name in _declared_datasets(changes):
+        crowds.setdefault(name, crowd(state, name, changes=changes))
     for name, one in crowds.items():
         before = _files(crowd(state, name)) if name in state.datasets else {}
-        for digest, data in _files(one).items():
+        for digest, data in _files(_fitting(state, one, changes)).items():
             if digest not in before:
                 _put(log, layout.schema(digest), data)
 
 
+def check_declarations(state: State, changes: Sequence[Change]) -> None:
+    """Make sure that the declarations among `changes` fit the current files.
+
+    Raises:
+        SchemaConflict: one contradicts them.
+    """
+    for name in _declared_datasets(changes):
+        _fitting(state, crowd(state, name, changes=changes), changes)
+
+
+def _declared_datasets(changes: Iterable[Change]) -> list[str]:
+    return [f"raw.{c.name}" for c in changes if isinstance(c, Declare) and c.kind == "source"]
+
+
+def _fitting(state: State, one: Crowd, changes: Sequence[Change]) -> Crowd:
+    """Return a crowd that can be read together; an error names files, and where to mend it."""
+    try:
+        one.reconciled()
+    except SchemaConflict as exc:
+        files = [file for change in changes if isinstance(change, Replace) for file in change.files]
+        left, right = (
+            file_of(state, one.dataset, schema, files)
+            for schema in (exc.conflict.left_schema, exc.conflict.right_schema)
+        )
+        name = one.dataset.partition(".")[2]
+        is_declared = one.dataset in _declared_datasets(changes)
+        where = f"[sources.{name}.columns] does not fit the current files: " if is_declared else ""
+        raise SchemaConflict(exc.conflict, left=left, right=right, where=where) from exc
+    return one
+
+
+def file_of(state: State, dataset: str, schema: str, files: Iterable[File] = ()) -> str:
+    """Return the key of a file of a schema: one of `files`, else a current one of the dataset."""
+    if schema == DECLARED:
+        return "the declaration"
+    keys = [file.key for file in files if file.schema == schema]
+    keys = keys or [known.key for known in state.data_files(dataset) if known.schema == schema]
+    return keys[0] if keys else f"a file of schema {schema}"
+
+
 def _moved(
-    state: State, change: Replace | Append | Rewrite | Remove
+    state: State, change: Replace | Append | Rewrite | Remove | Hold | Release
 ) -> tuple[tuple[File, ...], tuple[File, ...]]:
-    old = data_files(state.partition(change.dataset, change.partition).current)
+    partition = state.partition(change.dataset, change.partition)
+    old = data_files(partition.current)
+    if isinstance(change, Hold):
+        return (), ()
     if isinstance(change, Replace):
         return old, tuple(file for file in change.files if file.role == "data")
     if isinstance(change, Append):
         return (), tuple(file for file in change.files if file.role == "data")
     if isinstance(change, Rewrite):
         return tuple(file for file in old if file.key in change.removed), change.added
+    if isinstance(change, Release):
+        held = [version for version in partition.held if version.number == change.version]
+        return old, tuple(file for version in held for file in data_files(version))
     return old, ()
 
 
@@ -148,26 +236,12 @@ def _files(one: Crowd) -> Mapping[str, bytes]:
 
 
 def _put(log: Log, key: str, data: bytes) -> None:
+    """Store a file named by its content; that it is there already is looked at, not believed."""
     try:
         log.store.put_new(key, data)
-    except FileExistsError:
-        return
-
-
-def admit(
-    one: Crowd,
-    old: Iterable[File],
-    staged: Iterable[File],
-    schemas: Mapping[str, Schema],
-    *,
-    commit: int,
-) -> SchemaConflict | None:
-    """Let files join in place of others, or say why they cannot; `one` moves only if they can."""
-    trial = one.copy()
-    trial.swap(old, [file for file in staged if file.role == "data"], schemas, commit=commit)
-    try:
-        trial.reconciled()
-    except SchemaConflict as conflict:
-        return conflict
-    one.counts, one.added = trial.counts, trial.added
-    return None
+    except OSError as exc:
+        if not isinstance(exc, FileExistsError) or fetch(log, key) is None:
+            raise StoreUnavailable(
+                f"{key} could not be stored in {log.store.url}: {exc}; nothing was published, run"
+                " the same command again"
+            ) from exc

@@ -29,7 +29,10 @@ _TEXTUAL = frozenset(
     }
 )
 _DIGITS = {kind: len(str(limits[1])) for kind, limits in INTEGERS.items()}
-_MAX_DIGITS = 38
+MAX_DIGITS = 38
+"""Of a DECIMAL."""
+DECLARED = "declared"
+"""Stands for the declaration where a conflict names schemas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,42 @@ def join(name: str, parts: Sequence[Part]) -> tuple[Type, str]:
     return found, rule
 
 
+def join_declared(name: str, parts: Sequence[Part], declared: Type) -> Type:
+    """Return the type that was declared, if every value of `parts` (oldest first) fits into it.
+
+    It is one more type that is seen: nothing fits but what joins with it into just this type.
+
+    Raises:
+        SchemaConflict: some values may not fit; it names the newest such part.
+    """
+    says = Part(DECLARED, declared)
+    for part in reversed(parts):
+        try:
+            found = join(name, [part, says])[0]
+        except SchemaConflict as exc:
+            raise SchemaConflict(exc.conflict, right="the declaration") from None
+        if found != declared:
+            why = f"together they are {found}, so not every value fits into what is declared"
+            types = (str(part.type), str(declared))
+            conflict = Conflict(name, *types, part.schema_id, DECLARED, why)
+            raise SchemaConflict(conflict, right="the declaration")
+    return declared
+
+
 def spell(name: str) -> str:
     """Return `name` without case and blanks around it: columns equal in this are one column."""
     return name.strip().casefold()
 
 
 def align(
-    name: str, members: Sequence[tuple[str, Sequence[tuple[str, Type]]]]
+    name: str,
+    members: Sequence[tuple[str, Sequence[tuple[str, Type]]]],
+    *,
+    rename: Callable[[str], str] = str,
 ) -> list[tuple[str, dict[str, tuple[str, Type]]]]:
     """Match the fields of several schemas or structs (id and fields, oldest first) by name.
+
+    A field goes by what `rename` calls it.
 
     Returns:
         The newest spelling of every name, without blanks around it, and per id the field; in the
@@ -81,19 +111,27 @@ def align(
     found: dict[str, tuple[str, dict[str, tuple[str, Type]]]] = {}
     for member, fields in reversed(members):
         for field, dtype in fields:
-            spelled, owners = found.setdefault(spell(field), (field.strip(), {}))
+            called = rename(field).strip()
+            spelled, owners = found.setdefault(spell(called), (called, {}))
             if member in owners or not spelled:
-                why = "these are one name" if spelled else "a column needs a name"
-                why += (
-                    "; have the source rename one" if spelled else "; have the source give it one"
-                )
                 first = owners.get(member, (field, dtype))
-                left, right = (f"{first[1]} ({first[0]!r})", f"{dtype} ({field!r})")
-                raise SchemaConflict(
-                    Conflict(_dotted(name, spelled), left, right, member, member, why)
-                )
+                raise _same_name(_dotted(name, spelled), member, first, (field, dtype))
             owners[member] = (field, dtype)
     return list(found.values())
+
+
+def _same_name(
+    name: str, member: str, first: tuple[str, Type], second: tuple[str, Type]
+) -> SchemaConflict:
+    """Name two fields of one schema that are one, or a field without a name."""
+    left, right = (f"{dtype} ({field!r})" for field, dtype in (first, second))
+    if not second[0].strip():
+        why = "a column needs a name; have the source give it one"
+    elif spell(first[0]) == spell(second[0]):
+        why = "these are one name"
+    else:
+        why = "both are declared as one column; take one out of its former names"
+    return SchemaConflict(Conflict(name, left, right, member, member, why))
 
 
 def _dotted(*names: str) -> str:
@@ -173,7 +211,7 @@ def _decimal(parts: Sequence[Part]) -> tuple[Type, str] | None:
     sizes = [part.type.size or (_DIGITS[part.type.kind], 0) for part in parts]
     scale = max(size[1] for size in sizes)
     precision = max(size[0] - size[1] for size in sizes) + scale
-    if precision > _MAX_DIGITS:
+    if precision > MAX_DIGITS:
         return None
     return Type("DECIMAL", size=(precision, scale)), "widened"
 
@@ -238,7 +276,7 @@ _REASONS: Sequence[tuple[Callable[[set[str]], bool], str]] = (
     ),
     (
         lambda kinds: kinds <= {"DECIMAL", *INTEGERS},
-        f"both together need more than the {_MAX_DIGITS} digits of a DECIMAL",
+        f"both together need more than the {MAX_DIGITS} digits of a DECIMAL",
     ),
     (
         lambda kinds: _ZONED in kinds and bool(kinds & set(_UNITS)),

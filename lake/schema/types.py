@@ -29,17 +29,32 @@ _SCALARS = frozenset(
     }
 )
 _ALIASES = {
+    "INT1": "TINYINT",
+    "INT2": "SMALLINT",
+    "SHORT": "SMALLINT",
     "INT": "INTEGER",
+    "INT4": "INTEGER",
+    "SIGNED": "INTEGER",
+    "INT8": "BIGINT",
     "LONG": "BIGINT",
     "REAL": "FLOAT",
+    "FLOAT4": "FLOAT",
+    "FLOAT8": "DOUBLE",
     "NUMERIC": "DECIMAL",
     "BOOL": "BOOLEAN",
     "TEXT": "VARCHAR",
     "STRING": "VARCHAR",
+    "CHAR": "VARCHAR",
     "BYTEA": "BLOB",
+    "BINARY": "BLOB",
+    "VARBINARY": "BLOB",
+    "DATETIME": "TIMESTAMP",
+    "TIMESTAMP_US": "TIMESTAMP",
     "TIMETZ": "TIME WITH TIME ZONE",
     "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
 }
+NAMES = _SCALARS | NESTED
+"""What the types that are understood are called."""
 _SCALAR = re.compile(
     r"\s*([A-Za-z_][A-Za-z0-9_]*(?: [A-Za-z]+)*)\s*(?:\(\s*(\d+)\s*,\s*(\d+)\s*\))?"
 )

@@ -190,11 +190,6 @@ def test_variables_of_another_env_and_of_a_source_need_not_be_set(tmp_path: Path
             " clearlake",
         ),
         (
-            '[sources.x]\nurl = "a"\n[sources.x.columns]\na = { type = "DATE" }\n',
-            "[sources.x] columns is not supported by this version: take it out, or upgrade"
-            " clearlake",
-        ),
-        (
             '[sources.x]\nurl = "s3://b/x.csv"\n',
             "[sources.x] url: s3:// is not supported by this version: write a path or https://…",
         ),

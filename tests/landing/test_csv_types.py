@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from lake.landing.csv_convert import convert_csv
+from lake.landing.csv_types import accepts
 
 
 def quoted(text: str) -> str:
@@ -28,7 +29,7 @@ def landed(folder: Path, cells: list[str], filler: int = 0) -> tuple[str, list[o
     return str(table.types[0]), [row[0] for row in table.project("x").fetchall()][filler:]
 
 
-@pytest.fixture(params=[0, 60_000], ids=["small", "large"])
+@pytest.fixture(params=[0, 40_000], ids=["small", "large"])
 def filler(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
@@ -76,26 +77,12 @@ def test_a_type_is_taken_only_where_nothing_merges(
     assert all((value is None) == (cell == "") for value, cell in zip(values, cells, strict=True))
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        " 1",
-        "1 ",
-        "+1",
-        "01",
-        "-01",
-        "1_000",
-        "0x1F",
-        "NaN",
-        "nan",
-        "inf",
-        "infinity",
-        "-",
-        ".",
-        "e5",
-    ]
-    + ["NULL", "NA", "1,5", "1;5", "1.2.3", "١", "--1", "1e", "0b1"],
+ODD = (
+    """ 1|1 |+1|01|-01|1_000|0x1F|NaN|nan|inf|infinity|-|.|e5|NULL|NA|1,5|1;5|1.2.3|١|--1|1e|0b1"""
 )
+
+
+@pytest.mark.parametrize("odd", ODD.split("|"))
 def test_one_text_in_the_last_row_keeps_all_values_as_they_were(
     tmp_path: Path, filler: int, odd: str
 ) -> None:
@@ -162,22 +149,24 @@ def same_number(text: str, value: object) -> bool:
     return is_canonical and shown == number and not (len(whole) > 1 and whole.startswith("0"))
 
 
-def test_no_number_is_ever_changed(tmp_path: Path) -> None:
+def test_no_number_is_ever_changed() -> None:
     rnd = random.Random(20240131)
-    texts = [number_like(rnd) for _ in range(20_000)]
-    path, out = tmp_path / "in.csv", tmp_path / "out.parquet"
-    columns = [texts[i : i + 20] for i in range(0, len(texts), 20)]
-    head = ",".join(f"c{i}" for i in range(len(columns)))
-    rows = [",".join(row) for row in zip(*columns, strict=True)]
-    path.write_text("\n".join([head, *rows, ""]))
-    convert_csv(path, out, name="in.csv")
-    _assert_kept(columns, out)
+    texts = {number_like(rnd) for _ in range(20_000)}
+    taken = 0
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE t AS SELECT unnest(?) AS x", [sorted(texts)])
+        for kind in ("BIGINT", "DOUBLE"):
+            query = f"SELECT x, x::{kind} FROM t WHERE {accepts(kind, 'x')}"
+            pairs = con.execute(query).fetchall()
+            taken += len(pairs)
+            assert [pair for pair in pairs if not same_number(*pair)] == []
+    assert taken > 4_000
 
 
 def test_no_number_is_ever_changed_in_columns_of_one_kind(tmp_path: Path) -> None:
     rnd = random.Random(7)
     kinds = {"BIGINT": 0, "DOUBLE": 0, "DECIMAL": 0, "VARCHAR": 0}
-    columns = [[_of_kind(rnd, i % 4) for _ in range(20)] for i in range(1000)]
+    columns = [[_of_kind(rnd, i % 4) for _ in range(40)] for i in range(80)]
     path, out = tmp_path / "in.csv", tmp_path / "out.parquet"
     head = ",".join(f"c{i}" for i in range(len(columns)))
     rows = [",".join(row) for row in zip(*columns, strict=True)]
@@ -185,7 +174,7 @@ def test_no_number_is_ever_changed_in_columns_of_one_kind(tmp_path: Path) -> Non
     convert_csv(path, out, name="in.csv")
     for kind in duckdb.read_parquet(str(out)).types:
         kinds[str(kind).split("(")[0]] += 1
-    assert min(kinds.values()) > 20
+    assert min(kinds.values()) > 5
     _assert_kept(columns, out)
 
 
