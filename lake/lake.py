@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,11 +26,14 @@ from lake.errors import (
     StoreUnavailable,
     VersionConflict,
 )
+from lake.words import cause
 from storage_backends import Store, open_store
 
 if TYPE_CHECKING:
+    from lake.elt import Done, Elt
     from lake.landing.land import Told
     from lake.landing.order import Landing
+    from lake.models.make import ModelRun
     from lake.models.run import Transformed
     from lake.query.connect import Session
     from lake.sources.copy import Readable
@@ -202,7 +205,13 @@ class Lake:
         with self._published():
             return land_sources(self, names, since=since, until=until, force=force, told=told)
 
-    def transform(self, names: Sequence[str] = (), *, publish: bool = True) -> "Transformed":
+    def transform(
+        self,
+        names: Sequence[str] = (),
+        *,
+        publish: bool = True,
+        told: "Callable[[ModelRun], None]" = lambda run: None,
+    ) -> "Transformed":
         """Build what is stale, check it, and publish what passed as one commit.
 
         Raises:
@@ -214,11 +223,17 @@ class Lake:
 
         self._writable()
         with self._published():
-            done = transform(self, names, publish=publish)
+            done = transform(self, names, publish=publish, told=told)
         raise_all(done.errors)
         return done
 
-    def load(self, names: Sequence[str] = (), *, to: str | None = None) -> "list[TableLoaded]":
+    def load(
+        self,
+        names: Sequence[str] = (),
+        *,
+        to: str | None = None,
+        told: "Callable[[TableLoaded], None]" = lambda loaded: None,
+    ) -> "list[TableLoaded]":
         """Load published tables into the warehouse: what changed, exactly once.
 
         Raises:
@@ -227,7 +242,29 @@ class Lake:
         from lake.warehouse.run import load_tables
 
         self._writable()
-        return load_tables(self, names, to=to)
+        with self._published():
+            return load_tables(self, names, to=to, told=told)
+
+    def elt(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        told: "Callable[[Done], None]" = lambda done: None,
+    ) -> "Elt":
+        """Land every source, build every stale model, load every table: what changed.
+
+        Raises:
+            SeveralFailed, SourceMissing, CheckFailed …: what failed; the rest was done.
+        """
+        from lake.elt import elt
+        from lake.errors import raise_all
+
+        self._writable()
+        with self._published():
+            done = elt(self, since=since, until=until, told=told)
+        raise_all(done.errors)
+        return done
 
     def tag(self, name: str, *, when: str | int | None = None) -> int:
         """Give a snapshot a name that keeps it; an existing tag moves. Returns its commit."""
@@ -253,7 +290,10 @@ class Lake:
 
 @dataclass(slots=True)
 class _CatalogFile:
-    """Makes `catalog.duckdb` anew after a verb that moved the lake, even if part of it failed."""
+    """Makes `catalog.duckdb` anew after a verb that moved the lake, even if part of it failed.
+
+    And after one that found nothing to do where a former one was killed before it came to that.
+    """
 
     lake: Lake
     before: int = 0
@@ -262,9 +302,9 @@ class _CatalogFile:
         self.before = self.lake.commit
 
     def __exit__(self, *_: object) -> None:
-        if self.lake.commit != self.before:
-            from lake.query.attach import refresh
+        from lake.query.attach import is_behind, refresh
 
+        if self.lake.commit != self.before or is_behind(self.lake.log, self.lake.state):
             refresh(self.lake.log, self.lake.state)
 
 
@@ -288,13 +328,18 @@ def open_lake(
     """
     config = config or configuration.load(None, env=env, environ=os.environ, cwd=Path.cwd())
     log, state = open_log(
-        _store(where(url, config)),
+        store_of(where(url, config)),
         cache_of=lambda place, lake_id: cache_for(place, lake_id, os.environ),
     )
     return Lake(log, state, config)
 
 
-def _store(url: str) -> Store:
+def store_of(url: str) -> Store:
+    """Return the store at a lake's URL, whether or not a lake is there.
+
+    Raises:
+        InvalidConfig: it can be no lake's.
+    """
     try:
         return open_store(url)
     except ValueError as exc:
@@ -322,7 +367,7 @@ def init(url: str, *, timezone: str = "UTC") -> Lake:
         url: where.
         timezone: IANA name; what a bare date means in this lake.
     """
-    store = _store(url)
+    store = store_of(url)
     try:
         who = identity.create(store, timezone=timezone, now=datetime.now(UTC))
         with suppress(FileExistsError):
@@ -331,7 +376,7 @@ def init(url: str, *, timezone: str = "UTC") -> Lake:
         raise
     except (OSError, ValueError) as exc:
         raise StoreUnavailable(
-            f"no lake can be made at {store.url}: {exc}; name another place"
+            f"no lake can be made at {store.url}: {cause(exc)}; mend that, or name another place"
         ) from exc
     config = configuration.load(None, env=None, environ=os.environ, cwd=Path.cwd())
     return open_lake(store.url, config=config)

@@ -32,7 +32,7 @@ from lake.models.rewrite import rewrite
 from lake.models.syntax import one_line
 from lake.models.types import published_select, publishing_error
 from lake.models.unit import Unit, kind_of
-from lake.query.connect import open_session, select
+from lake.query.connect import missing, open_session, select
 from lake.query.sql import file_list, identifier, literal
 from lake.version import VERSION
 
@@ -136,7 +136,10 @@ def build(at: Bench, node: Node, unit: Unit) -> Result:
 def _run(at: Bench, node: Node, unit: Unit, path: Path) -> None:
     """Write the whole result of a unit, in published types, to one Parquet file."""
     relations = at.relations(node, unit)
-    columns = output_columns(at.connection, node.model, node.inputs, relations)
+    try:
+        columns = output_columns(at.connection, node.model, node.inputs, relations)
+    except BuildFailed as exc:
+        raise _without_input(at, node) or exc from exc
     validate_keys(columns, node.model.partition_by, path=node.model.path)
     places = [place for item in node.inputs for place in item.references]
     sql = rewrite(node.model.select, places, relations)
@@ -149,6 +152,13 @@ def _run(at: Bench, node: Node, unit: Unit, path: Path) -> None:
         )
     except duckdb.Error as exc:
         raise _failed(node, columns, exc) from exc
+
+
+def _without_input(at: Bench, node: Node) -> BuildFailed | None:
+    """Return the error about the first input of which a file is gone, if one is."""
+    found = (missing(at.log, at.state, item.dataset) for item in node.inputs)
+    damage = next(filter(None, found), None)
+    return BuildFailed(f"{node.model.path} could not be built: {damage}") if damage else None
 
 
 def _is_range(node: Node) -> bool:
@@ -177,8 +187,9 @@ def _refuse_leaks(at: Bench, node: Node, unit: Unit, relation: str) -> None:
         return
     found = leak(at.connection, relation, _values(node, unit))
     if found.count:
+        rows = "1 row lies" if found.count == 1 else f"{found.count:,} rows lie"
         raise BuildFailed(
-            f"{node.model.path}: {found.count:,} rows of {unit.scope} lie outside of it, the first:"
+            f"{node.model.path}: {rows} outside of {unit.scope}, which it builds, the first:"
             f' {_row(found.columns, found.rows[0])}; filter them out, or read with "each"'
         )
 

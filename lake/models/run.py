@@ -1,81 +1,45 @@
 """Transform: build what is stale, check the whole of it, publish what passed as one commit."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lake.catalog import fold
-from lake.catalog.entries import Built, Change, CheckResult, Declare, Note, Schema
+from lake.catalog import fold, snapshot
+from lake.catalog.entries import Built, Change, Schema
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
-from lake.errors import CheckFailed, LakeError, SchemaConflict, VersionConflict
-from lake.models.assemble import Outcome, assemble
-from lake.models.build import Bench, Result, bench, build
-from lake.models.check import CheckOutcome, Sight, run_check
-from lake.models.project import Node, Project, project
+from lake.errors import LakeError, VersionConflict
+from lake.models.build import bench
+from lake.models.make import Made, Memo, ModelRun, make, memo_of
+from lake.models.project import Node, project
 from lake.models.unit import Unit, gone, stale, units
 from lake.schema.admit import prepare
 
 if TYPE_CHECKING:
     from lake.lake import Lake
 
-Status = Literal["built", "unchanged", "failed", "withheld"]
 TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRun:
-    """What became of one model.
-
-    Attributes:
-        built: how many builds ran; the others' keys were the last ones'.
-        changed: partitions with another content.
-        removed: partitions that it produces no longer.
-        note: why it failed, was withheld, or (a plan) would run.
-    """
-
-    dataset: str
-    status: Status
-    built: int = 0
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    rows: int = 0
-    seconds: float = 0.0
-    checks: tuple[CheckOutcome, ...] = ()
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
     """What a transform did: a run per model in order, the commit, and what failed."""
 
-    runs: tuple[ModelRun, ...]
+    runs: tuple[ModelRun, ...] = ()
     commit: int | None = None
     errors: tuple[LakeError, ...] = ()
 
 
 Told = Callable[[ModelRun], None]
-Memo = dict[tuple[str, str, str], Result]
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """All models once, at one state."""
-
-    at: Bench
-    project: Project
-    memo: Memo
-    told: Told
-    runs: list[ModelRun] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    schemas: dict[str, Schema] = field(default_factory=dict)
-    errors: list[LakeError] = field(default_factory=list)
-    withheld: dict[str, str] = field(default_factory=dict)
 
 
 def transform(
-    lake: "Lake", names: Sequence[str] = (), *, publish: bool = True, told: Told = lambda run: None
+    lake: "Lake",
+    names: Sequence[str] = (),
+    *,
+    publish: bool = True,
+    told: Told = lambda run: None,
+    memo: Memo | None = None,
 ) -> Transformed:
     """Build the models of `names` (all without any) and what they wait for; publish what passed.
 
@@ -88,30 +52,82 @@ def transform(
         names: models, with or without `curated.`.
         publish: False builds and checks only.
         told: hears of each model as soon as it is settled.
+        memo: builds that need not run again.
 
     Raises:
         ModelInvalid: a model is none; nothing was built.
         VersionConflict: others kept publishing the same partitions. Safe to retry.
     """
     lake.refresh()
-    memo: Memo = {}
+    memo = {} if memo is None else memo
     for left in reversed(range(TRIES)):
-        found = project(lake)
         pinned = lake.state.fork()
         commit_id = lake.new_id()
-        trial = lake.state.fork()
-        with bench(lake.log, trial, found, commit_id=commit_id, run=lake.run) as at:
-            attempt = _Attempt(at, found, memo, told)
-            for node in found.chosen(names):
-                _one(attempt, node)
+        made = _make_all(lake, names, commit_id, memo, told)
         try:
-            number = _publish(lake, attempt, pinned, commit_id) if publish else None
+            number = _publish(lake, made, pinned, commit_id) if publish else None
         except VersionConflict:
             if left == 0:
                 raise
             continue
-        return Transformed(tuple(attempt.runs), number, tuple(attempt.errors))
+        return _transformed(made, number)
     raise AssertionError("unreachable")
+
+
+def _make_all(
+    lake: "Lake", names: Sequence[str], commit_id: str, memo: Memo, told: Told
+) -> list[Made]:
+    found = project(lake)
+    made: list[Made] = []
+    trial = lake.state.fork()
+    with bench(lake.log, trial, found, commit_id=commit_id, run=lake.run) as at:
+        for node in found.chosen(names):
+            made.append(make(at, node, made, memo))
+            told(made[-1].run)
+    return made
+
+
+def _transformed(made: Sequence[Made], number: int | None) -> Transformed:
+    errors = tuple(one.error for one in made if one.error)
+    return Transformed(tuple(one.run for one in made), number, errors)
+
+
+def make_model(lake: "Lake", name: str, before: Sequence[Made]) -> Made:
+    """Make one model of a transform that is done in steps, at the commit that the lake is open at.
+
+    Args:
+        lake: all steps of one transform see it at the same commit.
+        name: the model.
+        before: the models that it waits for, as this function made them, in order.
+
+    Raises:
+        ModelInvalid, NoSuchModel: a model is none, or there is none of this name.
+    """
+    found = project(lake)
+    trial = lake.state.fork()
+    for one in before:
+        fold.apply_changes(trial, one.changes, one.schemas)
+    with bench(lake.log, trial, found, commit_id=lake.new_id(), run=lake.run) as at:
+        return make(at, found.chosen([name])[-1], before, {})
+
+
+def publish_made(
+    lake: "Lake", names: Sequence[str], made: Sequence[Made], *, pinned: int
+) -> Transformed:
+    """Publish what the steps of a transform made at commit `pinned`, as one commit.
+
+    Where a partition that it writes has moved meanwhile, all is planned again at the new head, and
+    builds whose key is unchanged are reused.
+
+    Raises:
+        VersionConflict: others kept publishing the same partitions. Safe to retry.
+    """
+    lake.refresh()
+    before = snapshot.state_at(lake.log, lake.state, pinned)
+    try:
+        return _transformed(made, _publish(lake, made, before, lake.new_id()))
+    except VersionConflict:
+        return transform(lake, names, memo=memo_of(made))
 
 
 def plan(lake: "Lake", names: Sequence[str] = ()) -> list[ModelRun]:
@@ -153,124 +169,17 @@ def _why(node: Node, state: State, todo: Sequence[Unit], behind: Sequence[str]) 
     return f"{', '.join(moved)} changed" if moved else "its SQL, header or columns changed"
 
 
-def _one(attempt: _Attempt, node: Node) -> None:
-    """Build and check one model, and keep its changes if it passed."""
-    blocked = [name for name in attempt.project.reads()[node.dataset] if name in attempt.withheld]
-    started = time.monotonic()
-    if blocked:
-        note = f"{sorted(blocked)[0]} was withheld"
-        _settle(attempt, ModelRun(node.dataset, "withheld", note=note))
-        return
-    before = attempt.at.state
-    try:
-        run = _build(attempt, node, started)
-    except (LakeError, SchemaConflict) as error:
-        attempt.at.state = before
-        attempt.errors.append(error)
-        run = ModelRun(node.dataset, "failed", note=str(error))
-    _settle(attempt, replace(run, seconds=time.monotonic() - started))
-
-
-def _settle(attempt: _Attempt, run: ModelRun) -> None:
-    if run.status in ("failed", "withheld"):
-        attempt.withheld[run.dataset] = run.note
-    attempt.runs.append(run)
-    attempt.told(run)
-
-
-def _build(attempt: _Attempt, node: Node, started: float) -> ModelRun:
-    at = attempt.at
-    every = units(node, at.state)
-    todo, lost = stale(node, at.state, every), gone(node, at.state, every)
-    if not todo and not lost:
-        return ModelRun(node.dataset, "unchanged")
-    results = [_built(attempt, node, unit) for unit in todo]
-    outcome = assemble(at, node, every, results, lost)
-    before = at.state
-    at.state = before.fork()
-    prepare(at.log, before, outcome.changes, outcome.schemas)
-    fold.apply_changes(at.state, [*outcome.changes, *outcome.builds], outcome.schemas)
-    checks = _check(at, node, outcome)
-    failed = [check for check in checks if check.failed and check.severity == "error"]
-    if failed:
-        at.state = before
-        attempt.changes += [_failure(node, check) for check in failed]
-        error = CheckFailed(f"{node.dataset} was withheld: {'; '.join(map(_told_of, failed))}")
-        attempt.errors.append(error)
-        return ModelRun(node.dataset, "failed", len(results), checks=checks, note=str(error))
-    _keep(attempt, node, outcome, checks)
-    rows = at.state.datasets[node.dataset].rows if node.dataset in at.state.datasets else 0
-    return ModelRun(
-        node.dataset, "built", len(results), outcome.changed, outcome.removed, rows, checks=checks
-    )
-
-
-def _built(attempt: _Attempt, node: Node, unit: Unit) -> Result:
-    """Build a unit, or take what an earlier attempt of this run built with the same key."""
-    key = (node.dataset, unit.scope, unit.key)
-    if key not in attempt.memo:
-        attempt.memo[key] = build(attempt.at, node, unit)
-    return attempt.memo[key]
-
-
-def _check(at: Bench, node: Node, outcome: Outcome) -> tuple[CheckOutcome, ...]:
-    """Run every check over the dataset as it would be published."""
-    others = {name: at.relation(name) for name in node.looks_at}
-    found = []
-    for check in node.model.checks:
-        scopes = [[text] for text in outcome.changed] if check.scope == "partition" else [None]
-        parts = [
-            run_check(
-                at.connection,
-                check,
-                Sight(at.relation(node.dataset, scope), node.dataset, at.log.clock(), others),
-            )
-            for scope in scopes
-        ]
-        found += [_merged(parts)] if parts else []
-    return tuple(found)
-
-
-def _merged(parts: Sequence[CheckOutcome]) -> CheckOutcome:
-    first = next((part for part in parts if part.failed), parts[0])
-    return replace(first, failed=sum(part.failed for part in parts))
-
-
-def _told_of(check: CheckOutcome) -> str:
-    rows = "row" if check.failed == 1 else "rows"
-    first = "; ".join(
-        ", ".join(f"{name}={value}" for name, value in zip(check.columns, row, strict=True))
-        for row in check.rows
-    )
-    return f"check {check.name} found {check.failed:,} {rows}: {first}"
-
-
-def _failure(node: Node, check: CheckOutcome) -> Note:
-    data = {"name": check.name, "failed": str(check.failed), "severity": check.severity}
-    return Note("check", node.dataset, data=data)
-
-
-def _keep(
-    attempt: _Attempt, node: Node, outcome: Outcome, checks: tuple[CheckOutcome, ...]
-) -> None:
-    """Keep what a model changes; the checks' results go with its first build."""
-    results = tuple(CheckResult(check.name, check.failed, check.severity) for check in checks)
-    builds: list[Built] = list(outcome.builds)
-    builds[0] = replace(builds[0], checks=results)
-    text = node.model.text
-    declared = attempt.at.state.declared("model").get(node.model.name) == text
-    attempt.changes += [*outcome.changes, *builds]
-    attempt.changes += [] if declared else [Declare("model", node.model.name, text)]
-    attempt.schemas.update(outcome.schemas)
-
-
-def _publish(lake: "Lake", attempt: _Attempt, pinned: State, commit_id: str) -> int | None:
+def _publish(lake: "Lake", made: Sequence[Made], pinned: State, commit_id: str) -> int | None:
     """Publish what passed, unless something that it writes has moved since."""
+    changes = [change for one in made for change in one.changes]
+    schemas: dict[str, Schema] = {}
+    for one in made:
+        schemas.update(one.schemas)
 
     def look(state: State) -> Draft:
-        refuse_moved(attempt.changes, pinned, state)
-        prepare(lake.log, state, attempt.changes, attempt.schemas)
-        return Draft(attempt.changes, attempt.schemas)
+        refuse_moved(changes, pinned, state)
+        prepare(lake.log, state, changes, schemas)
+        return Draft(changes, schemas)
 
     return publish(
         lake.log,

@@ -16,6 +16,7 @@ from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError
 
 from lake.errors import ModelInvalid
+from lake.query.sql import literal
 
 TEXTS = (
     TokenType.STRING,
@@ -63,7 +64,9 @@ def statement(text: str, *, path: str) -> Statement:
 
 
 def _refuse_what_duckdb_refuses(text: str, path: str) -> None:
-    answer = json.loads(_one("SELECT json_serialize_sql(?::VARCHAR)", text))
+    if "\0" in text:
+        raise invalid(path, text, text.index("\0"), "a NUL character is here: take it out")
+    answer = json.loads(_one(f"SELECT json_serialize_sql({literal(text)}::VARCHAR)"))
     if answer["error"] and "only select" in answer["error_message"].lower():
         raise _not_one_select(text, path)
     if answer["error"]:
@@ -161,10 +164,11 @@ def _engine() -> duckdb.DuckDBPyConnection:
 
 
 def _functions(kind: str) -> list[tuple[str, str | None]]:
-    sql = "SELECT function_name, macro_definition FROM duckdb_functions() WHERE function_type = ?"
-    return _engine().cursor().execute(sql, [kind]).fetchall()
+    # No bound parameters: DuckDB imports pandas for them, which takes a second.
+    sql = "SELECT function_name, macro_definition FROM duckdb_functions()"
+    return _engine().cursor().execute(f"{sql} WHERE function_type = {literal(kind)}").fetchall()
 
 
-def _one(sql: str, value: str) -> str:
-    row = _engine().cursor().execute(sql, [value]).fetchone()
+def _one(sql: str) -> str:
+    row = _engine().cursor().execute(sql).fetchone()
     return str(row[0]) if row else ""

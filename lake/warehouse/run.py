@@ -1,14 +1,14 @@
 """Loading what the lake publishes: which tables, from which partitions, into which warehouse."""
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lake.catalog.entries import Note
+from lake.catalog.entries import Declare, Note
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
-from lake.config import TableConfig
 from lake.errors import InvalidConfig, LakeError, NoSuchDataset, NoSuchTable, raise_all
 from lake.query.connect import reader
 from lake.query.describe import described
@@ -58,7 +58,7 @@ def load_tables(
             continue
         loaded.append(one)
         told(one)
-        _note(lake, name, one)
+        _note(lake, name, one, url)
     raise_all(errors)
     return loaded
 
@@ -69,7 +69,7 @@ def chosen(lake: "Lake", names: Sequence[str]) -> list[str]:
     Raises:
         NoSuchTable: one is not configured, or none is.
     """
-    known = list(lake.config.warehouse.load) or sorted(lake.state.declared("table"))
+    known = tables(lake)
     if not known:
         raise NoSuchTable(
             'no table is to be loaded: write [warehouse] load = ["NAME"] into lake.toml'
@@ -78,6 +78,20 @@ def chosen(lake: "Lake", names: Sequence[str]) -> list[str]:
         if name.removeprefix("curated.") not in known:
             raise NoSuchTable(f"{name!r} is not in [warehouse] load{nearest(name, known)}")
     return [name.removeprefix("curated.") for name in names or known]
+
+
+def tables(lake: "Lake") -> list[str]:
+    """Return the names of all tables, without their zone: `lake.toml`'s, else the log's."""
+    return list(lake.config.warehouse.load) or sorted(lake.state.declared("table"))
+
+
+def declaration(lake: "Lake", name: str) -> Declare:
+    """Return what the log keeps of a table: its name in the warehouse."""
+    known = lake.config.warehouse
+    if name not in known.load and name in lake.state.declared("table"):
+        return Declare("table", name, lake.state.declared("table")[name])
+    table = known.tables[name].table if name in known.tables else name
+    return Declare("table", name, json.dumps({"table": table}))
 
 
 def warehouse_url(lake: "Lake", to: str | None) -> str:
@@ -125,7 +139,7 @@ def table_load(lake: "Lake", name: str) -> TableLoad:
     return TableLoad(
         lake_id=lake.log.identity.id,
         dataset=dataset,
-        table=lake.config.warehouse.tables.get(name, TableConfig(name)).table,
+        table=json.loads(declaration(lake, name).text)["table"],
         commit=lake.commit,
         columns=_columns(state, dataset),
         partitions=partitions,
@@ -152,22 +166,24 @@ def _due(lake: "Lake", name: str, url: str) -> list[str]:
     return [*(partition.partition for partition in found.changed), *found.removed]
 
 
-def _note(lake: "Lake", name: str, loaded: TableLoaded) -> None:
+def _note(lake: "Lake", name: str, loaded: TableLoaded, url: str) -> None:
     """Note a load that changed something in the log; it changes no data."""
     if not loaded.loaded and not loaded.removed:
         return
     data = {
         "table": loaded.table,
+        "warehouse": url,
         "loaded": str(len(loaded.loaded)),
         "removed": str(len(loaded.removed)),
         "rows": str(loaded.rows),
         "of": str(lake.commit),
     }
-    note = Note("load", f"curated.{name}", data=data)
+    note, said = Note("load", f"curated.{name}", data=data), declaration(lake, name)
+    known = lake.state.declared("table").get(name) == said.text
     publish(
         lake.log,
         lake.state,
-        lambda state: Draft((note,)),
+        lambda state: Draft((note,) if known else (note, said)),
         commit_id=lake.new_id(),
         message=f"load {loaded.table}",
         run=lake.run,

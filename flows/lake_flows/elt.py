@@ -1,0 +1,85 @@
+"""The flow `elt`: land, transform and load as subflows. `python -m lake_flows.elt` runs it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.settings import (
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
+
+from lake.elt import loadable
+from lake.lake import Lake
+from lake.landing.sources import sources
+from lake_flows.land import due, land
+from lake_flows.load import load
+from lake_flows.report import Report, reported
+from lake_flows.transform import transform
+from lake_flows.where import here
+
+# Of the temporary server, which runs where none is configured.
+OWN_SERVER = {
+    PREFECT_SERVER_ANALYTICS_ENABLED: False,
+    PREFECT_SERVER_EPHEMERAL_ENABLED: True,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
+}
+
+
+@flow(name="elt")
+def elt(
+    lake: str | None = None,
+    env: str | None = None,
+    project: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> State[Any]:
+    """Land every source, build every stale model, load every table.
+
+    A stage with nothing declared is left out. What fails stops only what hangs on it, and the run
+    ends Failed. Safe to kill anywhere, to run twice, and to run beside itself.
+
+    Args:
+        lake: its URL; without it `LAKE_URL`, else what `lake.toml` says.
+        env: the `[env.NAME]` of `lake.toml`.
+        project: the folder of `lake.toml`; without one the lake's log says what there is to do.
+        since: the first period that sources are asked for, such as `2024-01`.
+        until: the last one.
+    """
+    where, now = here(lake, env, project), due()
+    place = {"lake": lake, "env": env, "project": project}
+
+    def work(lake: Lake, report: Report) -> None:
+        if sources(lake):
+            report.take(land(**place, since=since, until=until, now=now, return_state=True))
+        report.take(transform(**place, return_state=True))
+        lake.refresh()
+        tables = loadable(lake, report.failed("transform"))
+        if tables:
+            report.take(load(**place, tables=tables, return_state=True))
+
+    return reported("elt", where, work)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the flow once, with a temporary server if none is configured; 1 if anything failed."""
+    parser = argparse.ArgumentParser(prog="python -m lake_flows.elt", description=elt.__doc__)
+    for name in ("lake", "env", "project", "since", "until"):
+        parser.add_argument(f"--{name}")
+    with temporary_settings(OWN_SERVER):
+        state = elt(**vars(parser.parse_args(words)), return_state=True)
+        found: Any = state.result(raise_on_failure=False)
+    errors = found["errors"] if isinstance(found, dict) else [state.message]
+    for text in errors:
+        sys.stderr.write(f"error: {text}\n")
+    sys.stdout.write("" if errors else f"{state.message}\n")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

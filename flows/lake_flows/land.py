@@ -1,0 +1,180 @@
+"""The flow `land`: a task stages each partition of a source, and one commits them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, cast
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from lake.catalog.entries import build, plain
+from lake.config import Source
+from lake.errors import LakeError, VersionConflict, VersionHeld, raise_all
+from lake.lake import Lake
+from lake.landing.land import PARALLEL, Absent, Found, commit, stage_one
+from lake.landing.order import Landing, Order, Staged
+from lake.landing.sources import chosen, declaration, land_source, orders
+from lake.landing.stage import Attempt, Known
+from lake_flows.report import Report, Row, reported
+from lake_flows.step import failure, step
+from lake_flows.where import Asked, Where, here
+
+KINDS: dict[str, type[Found]] = {"staged": Staged, "known": Known, "absent": Absent}
+Document = dict[str, Any]
+_RUNNER: TaskRunner[PrefectFuture[Any]] = cast(Any, ThreadPoolTaskRunner(max_workers=PARALLEL))
+Staging = Sequence["PrefectFuture[Document]"]
+
+
+@flow(name="land", task_runner=_RUNNER)
+def land(
+    lake: str | None = None,
+    env: str | None = None,
+    project: str | None = None,
+    sources: list[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    now: datetime | None = None,
+) -> State[Any]:
+    """Land what the sources hold now; one commit per source, each independent of the others.
+
+    All partitions are asked for changes, whatever the run's interval: one that was skipped or
+    cancelled leaves no hole. Landing the same bytes again adds nothing.
+
+    Args:
+        lake: its URL; without it `LAKE_URL`, else what `lake.toml` says.
+        env: the `[env.NAME]` of `lake.toml`.
+        project: the folder of `lake.toml`; without one the lake's log says what its sources are.
+        sources: names; all without any.
+        since: the first period, such as `2024-01`.
+        until: the last one.
+        now: the time that periods are counted to; the scheduled one if not said.
+    """
+    where, asked = here(lake, env, project), Asked(since, until)
+    at = (now or due()).isoformat()
+
+    def work(lake: Lake, report: Report) -> None:
+        staging = {
+            source.name: _stage(report, where, source.name, asked, at)
+            for source in chosen(lake, sources or ())
+        }
+        for name, futures in staging.items():
+            _commit(report, where, name, asked, at, futures)
+
+    return reported("land", where, work)
+
+
+def due() -> datetime:
+    """Return the time that a run stands for: runs start up to half a second before it."""
+    scheduled = flow_run.scheduled_start_time
+    assert isinstance(scheduled, datetime)
+    return max(scheduled, datetime.now(UTC))
+
+
+def _stage(report: Report, where: Where, source: str, asked: Asked, at: str) -> Staging:
+    try:
+        partitions = list(orders_of(where, source, asked, at))
+    except LakeError as error:
+        report.fail(error)
+        return []
+    return [stage_partition.submit(where, source, text, asked, at) for text in partitions]
+
+
+def _commit(
+    report: Report, where: Where, source: str, asked: Asked, at: str, futures: Staging
+) -> None:
+    """Commit what could be staged, whatever failed beside it."""
+    staged = []
+    for future in futures:
+        future.wait()
+        error = failure(future.state)
+        if error:
+            report.fail(error)
+        else:
+            staged.append(future.result())
+    if not staged:
+        return
+    state = commit_source(where, source, staged, asked, at, return_state=True)
+    error = failure(state)
+    if error:
+        report.fail(error)
+        return
+    for document in state.result():
+        _tell(report, build(Landing, document))
+
+
+def _tell(report: Report, landing: Landing) -> None:
+    note = landing.note or (f"v{landing.version}" if landing.version else "")
+    report.add(Row("land", landing.name, landing.outcome, landing.rows, note))
+    if landing.outcome == "held":
+        report.fail(VersionHeld(f"{landing.name} is held: {landing.note}"))
+
+
+@step("stage {source} {partition}")
+def stage_partition(where: Where, source: str, partition: str, asked: Asked, at: str) -> Document:
+    """Bring one partition's bytes into the bucket, unless the lake has them; nobody sees them.
+
+    Returns:
+        The partition, what was found there (`staged`, `known`, `absent`) and what is known of it.
+    """
+    lake = where.open()
+    order = orders_of(where, source, asked, at)[partition]
+    found = stage_one(_attempt(lake), lake.state, order)
+    kind = next(name for name, one in KINDS.items() if isinstance(found, one))
+    return {"partition": partition, "kind": kind, "found": plain(found)}
+
+
+@step("commit {source}")
+def commit_source(
+    where: Where, source: str, staged: list[Document], asked: Asked, at: str
+) -> list[Document]:
+    """Publish what was staged of one source as one commit.
+
+    What an earlier attempt staged is published too, after another look at where it goes. Where it
+    can be published no longer, the source is landed anew.
+    """
+    lake, known = where.open(), orders_of(where, source, asked, at)
+    found: list[tuple[Order, Found]] = [
+        (known[one["partition"]], build(KINDS[one["kind"]], one["found"])) for one in staged
+    ]
+    declared = _source(lake, source)
+    try:
+        landings = commit(
+            _attempt(lake),
+            lake.state,
+            found,
+            declare=[declaration(declared)],
+            message=f"land {declared.dataset}",
+        )
+    except VersionConflict:
+        landings, errors = land_source(lake, declared, since=asked.since, until=asked.until)
+        raise_all([error for error in errors if not isinstance(error, VersionHeld)])
+    return [plain(landing) for landing in landings]
+
+
+def _attempt(lake: Lake) -> Attempt:
+    return Attempt(lake.log, lake.new_id(), lake.run)
+
+
+def _source(lake: Lake, name: str) -> Source:
+    return chosen(lake, [name])[0]
+
+
+@lru_cache(maxsize=16)
+def orders_of(where: Where, source: str, asked: Asked, at: str) -> dict[str, Order]:
+    """Return what a source is asked for, by partition.
+
+    Kept in this process: URLs may hold secrets, so tasks are told names, and look them up here.
+    """
+    lake = where.open()
+    wanted = orders(
+        lake,
+        _source(lake, source),
+        since=asked.since,
+        until=asked.until,
+        now=datetime.fromisoformat(at),
+    )
+    return {order.partition: order for order in wanted}

@@ -1,0 +1,76 @@
+"""The flow `load`: a task brings each table up to date in the warehouse."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from lake.catalog.entries import build, plain
+from lake.lake import Lake
+from lake.warehouse.ledger import TableLoaded
+from lake.warehouse.run import chosen, load_tables
+from lake_flows.report import Report, Row, reported
+from lake_flows.step import failure, step
+from lake_flows.where import Where, here, warehouse_url
+
+Document = dict[str, Any]
+
+
+@flow(name="load")
+def load(
+    lake: str | None = None,
+    env: str | None = None,
+    project: str | None = None,
+    tables: list[str] | None = None,
+    warehouse: str | None = None,
+) -> State[Any]:
+    """Load published tables into the warehouse: what changed, exactly once.
+
+    Args:
+        lake: its URL; without it `LAKE_URL`, else what `lake.toml` says.
+        env: the `[env.NAME]` of `lake.toml`.
+        project: the folder of `lake.toml`; without one the lake's log says what its tables are.
+        tables: names; all without any.
+        warehouse: its URL, in place of the configured one. Name secrets as `${NAME}`: they are
+            looked up where the flow runs.
+    """
+    where = here(lake, env, project)
+
+    def work(lake: Lake, report: Report) -> None:
+        for table in chosen(lake, tables or ()):
+            _load(report, where, table, warehouse, _changed_in(lake, table))
+
+    return reported("load", where, work)
+
+
+def _changed_in(lake: Lake, table: str) -> int:
+    dataset = lake.state.datasets.get(f"curated.{table}")
+    return dataset.changed_in if dataset else 0
+
+
+def _load(report: Report, where: Where, table: str, warehouse: str | None, changed_in: int) -> None:
+    state = load_table(where, table, warehouse, changed_in, return_state=True)
+    error = failure(state)
+    if error:
+        report.add(Row("load", table, "failed", note=str(error)))
+        report.fail(error)
+        return
+    loaded = build(TableLoaded, state.result())
+    touched = len(loaded.loaded) + len(loaded.removed)
+    outcome = "loaded" if touched else "unchanged"
+    report.add(Row("load", loaded.table, outcome, loaded.rows, f"{touched:,} partitions changed"))
+
+
+@step("load {table}")
+def load_table(where: Where, table: str, warehouse: str | None, changed_in: int) -> Document:
+    """Make one table hold what its dataset holds, in one transaction.
+
+    Args:
+        where: the lake.
+        table: its dataset, without the zone.
+        warehouse: a URL in place of the configured one, with `${NAME}` for secrets.
+        changed_in: the commit that changed the dataset last: after another, there is more to load.
+    """
+    loaded = load_tables(where.open(), [table], to=warehouse_url(warehouse))
+    document: Document = plain(loaded[0])
+    return document

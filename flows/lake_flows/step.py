@@ -1,0 +1,71 @@
+"""What all tasks have in common: small results that are kept, retries where they are safe."""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import INPUTS, TASK_SOURCE
+from prefect.client.schemas.objects import State, TaskRun
+
+from lake.errors import (
+    CommitUnknown,
+    SeveralFailed,
+    SourceIncomplete,
+    StoreUnavailable,
+    VersionConflict,
+    WarehouseLocked,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES = 3
+DELAYS_S = [1.0, 10.0, 60.0]
+TRANSIENT = (
+    CommitUnknown,
+    ConnectionError,
+    SourceIncomplete,
+    StoreUnavailable,
+    TimeoutError,
+    VersionConflict,
+    WarehouseLocked,
+)
+
+
+def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a task, called `name` in the UI: a template over its arguments.
+
+    Its result is kept under its arguments, which name the run: a flow run that is retried goes on
+    behind the last task that finished. An argument `at` (the time) is no part of that. The result
+    must be JSON. What fails is raised: Prefect would keep a `Failed` state that a task returns,
+    and take it for done the next time.
+    """
+    return task(
+        task_run_name=name,
+        persist_result=True,
+        result_serializer="json",
+        cache_policy=(INPUTS - "at") + TASK_SOURCE,
+        # One more than are used: where they run out, Prefect logs a traceback.
+        retries=RETRIES + 1,
+        retry_delay_seconds=DELAYS_S,
+        retry_jitter_factor=0.5,
+        retry_condition_fn=may_pass,
+    )
+
+
+def may_pass(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
+    """Tell whether a task that failed is worth another try."""
+    return run.run_count <= RETRIES and is_transient(failure(state))
+
+
+def is_transient(error: Exception | None) -> bool:
+    """Tell whether an error may go away by itself; all that raises such is safe to try again."""
+    if isinstance(error, SeveralFailed):
+        return any(map(is_transient, error.errors))
+    return isinstance(error, TRANSIENT)
+
+
+def failure(state: State[Any]) -> Exception | None:
+    """Return what a run failed with; None if it did not."""
+    found = state.result(raise_on_failure=False)
+    return found if isinstance(found, Exception) else None

@@ -1,0 +1,142 @@
+"""The flow `transform`: a task makes each model, in order, and one publishes what passed."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from lake.catalog.entries import build, plain
+from lake.errors import LakeError
+from lake.lake import Lake
+from lake.models import graph
+from lake.models.make import Made, ModelRun
+from lake.models.project import Node, Project, project
+from lake.models.run import make_model, publish_made
+from lake_flows.report import Report, Row, reported
+from lake_flows.step import failure, is_transient, step
+from lake_flows.where import Where, here
+
+Document = dict[str, Any]
+
+
+class ModelFailed(LakeError):
+    """A model failed or was withheld; `document` is what making it came to."""
+
+    def __init__(self, message: str, document: Document) -> None:
+        super().__init__(message)
+        self.document = document
+
+
+@flow(name="transform")
+def transform(
+    lake: str | None = None,
+    env: str | None = None,
+    project: str | None = None,
+    models: list[str] | None = None,
+) -> State[Any]:
+    """Build what is stale, check it, and publish what passed as one commit.
+
+    A failed check or build withholds its model and everything that hangs on it.
+
+    Args:
+        lake: its URL; without it `LAKE_URL`, else what `lake.toml` says.
+        env: the `[env.NAME]` of `lake.toml`.
+        project: the folder of `lake.toml`, with `models/` in it; without one the lake's log says
+            what its models are.
+        models: names; all without any. What they wait for is built first.
+    """
+    where, names = here(lake, env, project), models or []
+    return reported("transform", where, lambda lake, report: _transform(lake, report, where, names))
+
+
+def _transform(lake: Lake, report: Report, where: Where, names: list[str]) -> None:
+    found = project(lake)
+    made: dict[str, Document] = {}
+    for node in found.chosen(names):
+        made[node.dataset] = _make(report, where, lake.commit, node, _before(found, node, made))
+    if not made:
+        return
+    state = publish_models(where, lake.commit, names, list(made.values()), return_state=True)
+    error = failure(state)
+    if error:
+        report.fail(error)
+        return
+    for document in state.result():
+        _tell(report, build(ModelRun, document))
+
+
+def _before(found: Project, node: Node, made: dict[str, Document]) -> list[Document]:
+    """Return the models that one waits for, in order."""
+    wanted = graph.upstream(found.reads(), [node.dataset])
+    return [document for dataset, document in made.items() if dataset in wanted]
+
+
+def _make(
+    report: Report, where: Where, pinned: int, node: Node, before: list[Document]
+) -> Document:
+    text = hashlib.sha256(node.model.text.encode()).hexdigest()
+    state = make(where, pinned, node.model.name, text, before, return_state=True)
+    error = failure(state)
+    if error is None:
+        document: Document = state.result()
+        return document
+    if isinstance(error, ModelFailed):
+        return error.document
+    return _document(Made(ModelRun(node.dataset, "failed", note=str(error))))
+
+
+def _tell(report: Report, run: ModelRun) -> None:
+    changed = f"{len(run.changed):,} partitions changed" if run.status == "built" else run.note
+    report.add(Row("transform", run.dataset, run.status, run.rows, changed))
+    if run.status == "failed":
+        report.fail(LakeError(run.note))
+
+
+@step("make {model}")
+def make(where: Where, pinned: int, model: str, text: str, before: list[Document]) -> Document:
+    """Build and check one model of a transform that is pinned to one commit; nobody sees it.
+
+    Args:
+        where: the lake.
+        pinned: the commit that all models of this run see.
+        model: its name.
+        text: the hash of its text: another text is another model.
+        before: the models that it waits for, as this task gave them.
+
+    Raises:
+        ModelFailed: it failed or was withheld. It is made again when the flow run is retried.
+    """
+    lake = where.open().at(pinned)
+    made = make_model(lake, model, [build(Made, document) for document in before])
+    if made.error and is_transient(made.error):
+        raise made.error
+    if made.withheld:
+        raise ModelFailed(made.run.note, _document(made))
+    return _document(made)
+
+
+@step("publish models")
+def publish_models(
+    where: Where, pinned: int, models: list[str], made: list[Document]
+) -> list[Document]:
+    """Publish what passed as one commit; return what became of each model.
+
+    Where others have published meanwhile, all is planned again, and equal builds are reused.
+    """
+    done = publish_made(
+        where.open(), models, [build(Made, document) for document in made], pinned=pinned
+    )
+    return [plain(_without_rows(run)) for run in done.runs]
+
+
+def _document(made: Made) -> Document:
+    document: Document = plain(replace(made, run=_without_rows(made.run), error=None))
+    return document
+
+
+def _without_rows(run: ModelRun) -> ModelRun:
+    """Leave out the rows that checks found: they are data, and no business of Prefect's."""
+    checks = tuple(replace(check, columns=(), rows=()) for check in run.checks)
+    return replace(run, checks=checks)

@@ -1,0 +1,196 @@
+import contextvars
+import os
+import re
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import duckdb
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowFilter,
+    FlowFilterName,
+)
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.flow_engine import run_flow
+from prefect.states import Scheduled
+
+from lake_flows.elt import elt, main
+from lake_flows.land import land
+from lake_flows.maintain import maintain
+from tests.flows.project import FEBRUARY, JANUARY, ZONES, Project
+from tests.http_server import Hang, Status
+
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.xdist_group("prefect")]
+
+LOADED = [("2024-01", 2, 30), ("2024-02", 1, 5)]
+
+
+def outcomes(state: State[Any]) -> dict[str, str]:
+    found: Any = state.result(raise_on_failure=False)
+    return {row["name"]: row["outcome"] for row in found["rows"]}
+
+
+def run_id(state: State[Any]) -> str:
+    return str(state.state_details.flow_run_id)
+
+
+def test_an_elt_run_lands_transforms_and_loads_and_the_next_one_finds_nothing_to_do(
+    project: Project,
+) -> None:
+    state = elt(project=project.folder, return_state=True)
+    assert state.is_completed(), state.message
+    assert state.message == "3 landed, 2 built, 2 loaded"
+    assert project.loaded() == LOADED
+    tail = project.lake().state.tail
+    assert {entry.author.run for entry in tail} == {run_id(state)}
+    assert _artifacts(run_id(state)) == {"lake-elt": "markdown", "lake-elt-rows": "table"}
+
+    state = elt(project=project.folder, return_state=True)
+    assert set(outcomes(state).values()) == {"unchanged"}
+    assert len(project.lake().state.tail) == len(tail)
+    assert project.loaded() == LOADED
+
+
+def _artifacts(flow_run_id: str) -> dict[str | None, str | None]:
+    with get_client(sync_client=True) as client:
+        keys = ArtifactFilterKey(like_="lake-elt%")
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(key=keys))
+    return {one.key: one.type for one in found if str(one.flow_run_id) == flow_run_id}
+
+
+def test_what_may_pass_is_tried_again(project: Project) -> None:
+    # The fetch itself asks four times before it gives up.
+    project.server.script(ZONES, *[Status(503)] * 4)
+    state = land(project=project.folder, sources=["zones"], return_state=True)
+    assert (state.is_completed(), project.asked(ZONES)) == (True, 5)
+
+
+def test_what_stays_wrong_is_not_tried_again_and_stops_nothing_else(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.server.pages[ZONES] = b"<!DOCTYPE html><html><body>Sorry</body></html>"
+    assert main(["--project", project.folder]) == 1
+    out, err = capsys.readouterr()
+    assert (out, "Traceback" in err) == ("", False)
+    assert re.search("^error: zones.csv", err, re.MULTILINE), err
+    assert project.asked(ZONES) == 1
+    assert project.loaded() == LOADED
+
+
+def test_a_model_that_is_withheld_fails_the_run_and_the_rest_is_published(
+    project: Project,
+) -> None:
+    project.server.pages[JANUARY] = b"id,fare\n1,-10\n"
+    state = elt(project=project.folder, return_state=True)
+    assert state.is_failed()
+    assert re.search("curated.revenue was withheld: check", state.message or "")
+    found = outcomes(state)
+    assert (found["curated.revenue"], found["curated.places"]) == ("failed", "built")
+    assert (found["places"], "daily_revenue" in found) == ("loaded", False)
+
+
+def test_two_runs_beside_each_other_do_everything_once(project: Project) -> None:
+    def run() -> State[Any]:
+        return elt(project=project.folder, return_state=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(contextvars.copy_context().run, run) for _ in range(2)]
+        assert [one.result().is_completed() for one in runs] == [True, True]
+    state = project.lake().state
+    assert [p.versions for p in state.partitions("raw.trips")] == [1, 1]
+    assert [p.versions for p in state.partitions("curated.revenue")] == [1, 1]
+    assert project.loaded() == LOADED
+
+
+def test_a_run_that_is_killed_between_publish_and_load_is_completed_by_the_next(
+    project: Project, prefect_server: str
+) -> None:
+    with duckdb.connect(project.warehouse):
+        # The load waits for us to close the warehouse; it is killed meanwhile.
+        words = ["-m", "lake_flows.elt", "--project", project.folder]
+        _killed_when("Task run 'load .*Retry 1", words, prefect_server)
+    assert project.messages()[-1] == "transform"
+    state = elt(project=project.folder, return_state=True)
+    assert state.is_completed(), state.message
+    assert outcomes(state)["curated.revenue"] == "unchanged"
+    assert project.loaded() == LOADED
+
+
+def test_a_run_that_is_tried_again_publishes_what_its_earlier_attempt_staged(
+    project: Project, prefect_server: str
+) -> None:
+    project.server.script(FEBRUARY, Hang())
+    script = f"from lake_flows.land import land; land(project={project.folder!r})"
+    _killed_when("stage trips month=2024-01' - Finished", ["-c", script], prefect_server)
+    assert project.messages() == []
+    state = _tried_again("land")
+    assert state.is_completed(), state.message
+    assert (project.asked(JANUARY), project.asked(FEBRUARY)) == (1, 2)
+    assert project.messages() == ["land raw.trips", "land raw.zones"]
+    assert {entry.author.run for entry in project.lake().state.tail} == {run_id(state)}
+
+
+def _killed_when(line: str, words: list[str], server: str) -> None:
+    """Run Python and kill it as soon as it logs a line."""
+    environ = {**os.environ, "PREFECT_API_URL": server}
+    with subprocess.Popen(
+        [sys.executable, *words], stderr=subprocess.PIPE, text=True, env=environ
+    ) as process:
+        assert process.stderr
+        seen = []
+        for text in process.stderr:
+            seen.append(text)
+            if re.search(line, text):
+                process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, "".join(seen)
+
+
+def _tried_again(flow: str) -> State[Any]:
+    """Run the newest flow run of a name once more, as a server does when it is asked to."""
+    with get_client(sync_client=True) as client:
+        newest = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=1,
+        )[0]
+        client.set_flow_run_state(newest.id, Scheduled(), force=True)
+        newest = client.read_flow_run(newest.id)
+    found: Any = run_flow(land, newest, newest.parameters, return_type="state")
+    assert isinstance(found, State)
+    return found
+
+
+def test_a_worker_without_a_project_does_what_the_log_declares(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project.lake().elt()
+    project.server.pages[FEBRUARY] = b"id,fare\n3,6\n"
+    nowhere, url = str(tmp_path_factory.mktemp("worker")), str(project.root / ".lake")
+    state = elt(lake=url, project=nowhere, return_state=True)
+    assert state.is_completed(), state.message
+    assert project.loaded() == [("2024-01", 2, 30), ("2024-02", 1, 6)]
+
+
+def test_maintenance_writes_a_checkpoint_once(project: Project) -> None:
+    project.lake().land_sources(["zones"])
+    assert outcomes(maintain(project=project.folder, return_state=True))["checkpoint"] == "written"
+    assert project.lake().state.base.commit == 1
+    state = maintain(project=project.folder, return_state=True)
+    assert outcomes(state)["checkpoint"] == "unchanged"
+
+
+def test_the_module_runs_without_a_server(project: Project) -> None:
+    environ = {name: text for name, text in os.environ.items() if name != "PREFECT_API_URL"}
+    words = ["-m", "lake_flows.elt", "--project", project.folder, "--until", "2024-12"]
+    done = subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, env=environ, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "3 landed, 2 built, 2 loaded\n"), done.stderr
+    assert project.loaded() == LOADED
