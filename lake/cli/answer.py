@@ -1,0 +1,234 @@
+"""The answer to a query, written as it comes: as a table, CSV, JSON or Parquet."""
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from lake.cli.output import aligned, plain
+from lake.errors import LakeError, QueryFailed, StoreUnavailable
+from lake.models.columns import OutputColumn
+from lake.models.types import published_select, publishing_error
+from lake.query.connect import Session
+from lake.query.sql import identifier, literal
+
+BATCH = 1000
+_PLACE = re.compile(r"\n\nLINE ([0-9]+): (.*)\n( *)\^", re.DOTALL)
+_OPTIONS = {
+    "csv": "FORMAT csv, HEADER",
+    "json": "FORMAT json, ARRAY true",
+    "parquet": "FORMAT parquet, COMPRESSION zstd",
+}
+_NAME = "lake_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How and where answers go; without a file, to stdout."""
+
+    kind: str = "table"
+    file: Path | None = None
+
+
+def run(session: Session, text: str, answer: Answer) -> None:
+    """Run every statement of `text` and write what they give.
+
+    Raises:
+        QueryFailed: DuckDB refuses one; those before it were run.
+    """
+    statements = _statements(text)
+    many = [one for one in statements if one.type == duckdb.StatementType.SELECT]
+    if len(many) > 1 and (answer.kind != "table" or answer.file):
+        raise QueryFailed(
+            f"{len(many)} statements give rows, and {answer.kind} holds one answer: run them one by"
+            " one"
+        )
+    for statement in statements:
+        with refused(session, statement.query):
+            relation = session.sql(statement.query)
+            if relation is not None:
+                _write(relation, answer)
+
+
+def _statements(text: str) -> list[Any]:
+    try:
+        return list(duckdb.extract_statements(text))
+    except duckdb.Error as exc:
+        raise _query_failed(exc, text) from exc
+
+
+@contextmanager
+def refused(session: Session, query: str) -> Iterator[None]:
+    """Turn what DuckDB refuses into one line with the place in the query."""
+    try:
+        yield
+    except duckdb.Error as exc:
+        raise _query_failed(_with_place(session, query, exc), query) from exc
+
+
+def _with_place(session: Session, query: str, exc: duckdb.Error) -> duckdb.Error:
+    """Let DuckDB refuse a query once more where it says the place, which relations do not."""
+    if _PLACE.search(str(exc)) or not isinstance(exc, duckdb.ProgrammingError):
+        return exc
+    try:
+        session.connection.execute(f"EXPLAIN {query}")
+    except duckdb.Error as again:
+        return again
+    return exc
+
+
+def _query_failed(exc: duckdb.Error, query: str) -> QueryFailed:
+    said = str(exc).partition("\n\n")[0]
+    return QueryFailed(" ".join(said.split("\n")) + _place(str(exc), query))
+
+
+def _place(text: str, query: str) -> str:
+    """Return where in `query` DuckDB points; nothing where it shows another text or a part."""
+    found = _PLACE.search(text)
+    if not found:
+        return ""
+    number, shown = int(found[1]), found[2]
+    column = len(found[3]) - len(f"LINE {number}: ") + 1
+    if number == 1 and shown.startswith("EXPLAIN "):
+        shown, column = shown.removeprefix("EXPLAIN "), column - len("EXPLAIN ")
+    lines = query.split("\n")
+    is_there = number <= len(lines) and lines[number - 1].rstrip(";") == shown.rstrip(";")
+    return f" (line {number}, column {column})" if is_there else ""
+
+
+def _write(relation: Any, answer: Answer) -> None:
+    if answer.file:
+        _write_file(relation, answer.kind, answer.file)
+    elif answer.kind == "table":
+        for line in _lines(relation):
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    else:
+        _stream(relation, answer.kind)
+
+
+def _write_file(relation: Any, kind: str, path: Path) -> None:
+    """Write an answer to a file that is whole or not there."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if kind == "table":
+            part.write_text("".join(f"{line}\n" for line in _lines(relation)), encoding="utf-8")
+        else:
+            _copy(relation, kind, str(part))
+        part.replace(path)
+    except OSError as exc:
+        raise StoreUnavailable(
+            f"cannot write {path}: {exc.strerror}; choose another place"
+        ) from exc
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _stream(relation: Any, kind: str) -> None:
+    """Write an answer to stdout while it is computed."""
+    source, target = os.pipe()
+    failed: list[duckdb.Error | LakeError] = []
+
+    def produce() -> None:
+        try:
+            _copy(relation, kind, f"/dev/fd/{target}")
+        except (duckdb.Error, LakeError) as exc:
+            failed.append(exc)
+        finally:
+            os.close(target)
+
+    thread = threading.Thread(target=produce)
+    thread.start()
+    try:
+        with open(source, "rb") as pipe:
+            while chunk := pipe.read1(1 << 16):
+                sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+    finally:
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+def _copy(relation: Any, kind: str, path: str) -> None:
+    columns = list(zip(relation.columns, relation.types, strict=True))
+    select = _select(columns, kind)
+    copy = f"COPY ({select}) TO {literal(path)} ({_OPTIONS[kind]}, USE_TMP_FILE false)"
+    try:
+        relation.query(_NAME, copy)
+    except duckdb.Error as exc:
+        raise publishing_error(exc, path="the answer") or exc from exc
+
+
+def _select(columns: list[tuple[str, Any]], kind: str) -> str:
+    if kind == "parquet":
+        # As a model's result would be: DuckDB writes HUGEINT as DOUBLE without a word.
+        named = [OutputColumn(name, str(type_)) for name, type_ in columns]
+        return published_select(named, identifier(_NAME), path="the answer")
+    if kind == "json":
+        names = [name.lower() for name, _ in columns]
+        for name, _ in columns:
+            if names.count(name.lower()) > 1:
+                raise QueryFailed(f"the answer has column {name!r} twice: rename one with AS")
+        items = [f"{_json(identifier(n), t)} AS {identifier(n)}" for n, t in columns]
+        return f"SELECT {', '.join(items)} FROM {identifier(_NAME)}"
+    return f"SELECT * FROM {identifier(_NAME)}"
+
+
+def _json(value: str, type_: Any, depth: int = 0) -> str:
+    """Return `value` with NULL for every number in it that JSON cannot say."""
+    if not _has_floats(type_):
+        return value
+    if type_.id in ("double", "float"):
+        return f"CASE WHEN isfinite({value}) THEN {value} END"
+    item = f"item{depth}"
+    if type_.id == "struct":
+        fields = [(n, f"struct_extract({value}, {literal(n)})", t) for n, t in type_.children]
+        parts = ", ".join(f"{identifier(n)} := {_json(field, t, depth)}" for n, field, t in fields)
+        return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({parts}) END"
+    if type_.id == "map":
+        inner = _json(f"{item}.value", type_.children[1][1], depth + 1)
+        pair = f"struct_pack(key := {item}.key, value := {inner})"
+        return f"map_from_entries(list_transform(map_entries({value}), lambda {item}: {pair}))"
+    inner = _json(item, type_.children[0][1], depth + 1)
+    return f"list_transform({value}, lambda {item}: {inner})"
+
+
+def _has_floats(type_: Any) -> bool:
+    if type_.id == "map":
+        return _has_floats(type_.children[1][1])
+    if type_.id in ("list", "array"):
+        return _has_floats(type_.children[0][1])
+    if type_.id == "struct":
+        return any(_has_floats(part) for _, part in type_.children)
+    return type_.id in ("double", "float")
+
+
+def _lines(relation: Any) -> Iterator[str]:
+    """Give the lines of a table; columns are as wide as the first rows need."""
+    names = [plain(name) for name in relation.columns]
+    right = [type_.id in _NUMBERS for type_ in relation.types]
+    text = relation.query(_NAME, f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {identifier(_NAME)}")
+    rows = [_cells(row) for row in text.fetchmany(BATCH)]
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    yield aligned(names, widths, right)
+    while rows:
+        yield from (aligned(row, widths, right) for row in rows)
+        rows = [_cells(row) for row in text.fetchmany(BATCH)]
+
+
+_NUMBERS = {
+    *("tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger"),
+    *("ubigint", "uhugeint", "float", "double", "decimal"),
+}
+
+
+def _cells(row: tuple[str | None, ...]) -> list[str]:
+    return ["NULL" if value is None else plain(value) for value in row]

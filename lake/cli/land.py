@@ -1,0 +1,196 @@
+"""`lake land`."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from lake.cli.call import Call, verb
+from lake.cli.complete import source_names
+from lake.cli.output import count, counted, document, line, plain, size
+from lake.cli.progress import working
+from lake.cli.report import Report
+from lake.errors import InvalidName, NoSuchSource
+
+if TYPE_CHECKING:
+    from lake.lake import Lake
+    from lake.landing.order import Landing, Order
+    from lake.sources.copy import Readable
+
+
+@verb(name="land")
+@click.argument("what", nargs=-1, metavar="[SOURCE…|FILE|URL|-]", shell_complete=source_names)
+@click.option("--as", "dataset", metavar="DATASET", help="Land a FILE, URL or - (stdin) as raw.x.")
+@click.option("--partition", "pairs", multiple=True, metavar="K=V", help="Where it goes in there.")
+@click.option("--since", metavar="A", help="The first period of the sources, such as 2024-01.")
+@click.option("--until", metavar="B", help="The last one.")
+@click.option("--plan", is_flag=True, help="Say what would be asked for, and fetch nothing.")
+@click.option("--force", is_flag=True, help="Land what is there already or was rolled back, too.")
+def command(call: Call, what: tuple[str, ...], **options: Any) -> None:
+    """Bring what the sources hold now into raw.
+
+    Without names every source of lake.toml is asked. The same bytes again add nothing.
+    """
+    wanted = _Wanted(call, what, **options)
+    if wanted.dataset:
+        _land_given(wanted)
+    else:
+        _land_sources(wanted)
+
+
+class _Wanted:
+    """The words of the command, checked against each other."""
+
+    def __init__(
+        self,
+        call: Call,
+        what: tuple[str, ...],
+        *,
+        dataset: str | None,
+        pairs: tuple[str, ...],
+        since: str | None,
+        until: str | None,
+        plan: bool,
+        force: bool,
+    ) -> None:
+        self.call, self.what, self.dataset, self.force = call, what, dataset, force
+        self.since, self.until, self.plan = since, until, plan
+        if dataset is None and pairs:
+            raise click.UsageError("--partition needs --as: a source says its own partitions")
+        if dataset is not None and len(what) != 1:
+            raise click.UsageError("--as takes exactly one FILE, URL or - (stdin)")
+        if dataset is not None and (since or until):
+            raise click.UsageError("--since and --until are for sources, not beside --as")
+        self.partition = _partition(pairs)
+
+
+def _partition(pairs: Iterable[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key in values:
+            raise InvalidName(f"--partition {pair!r}: write KEY=VALUE, each key once")
+        values[key] = value
+    return values
+
+
+def _land_given(wanted: _Wanted) -> None:
+    assert wanted.dataset
+    lake = wanted.call.open()
+    if wanted.plan:
+        tell_plan(wanted.call, lake, [_order(wanted)])
+        return
+    report, told = _report(wanted.call, lake)
+    with report, working(f"landing {wanted.what[0]}"):
+        lake.land(
+            cast("Readable", sys.stdin.buffer) if wanted.what[0] == "-" else wanted.what[0],
+            dataset=wanted.dataset,
+            partition=wanted.partition,
+            force=wanted.force,
+            told=told,
+        )
+
+
+def _order(wanted: _Wanted) -> "Order":
+    from lake import layout
+    from lake.landing.order import Order, check
+
+    return check(Order(wanted.dataset or "", layout.partition(wanted.partition), wanted.what))
+
+
+def _land_sources(wanted: _Wanted) -> None:
+    lake = wanted.call.open()
+    if wanted.plan:
+        tell_plan(wanted.call, lake, list(_orders(lake, wanted)))
+        return
+    report, told = _report(wanted.call, lake)
+    with report, working("landing"):
+        try:
+            lake.land_sources(
+                wanted.what,
+                since=wanted.since,
+                until=wanted.until,
+                force=wanted.force,
+                told=told,
+            )
+        except NoSuchSource as error:
+            raise _perhaps_a_file(error, wanted.what) from error
+
+
+def _perhaps_a_file(error: NoSuchSource, what: Sequence[str]) -> NoSuchSource:
+    if any(char in word for word in what for char in "./-"):
+        return NoSuchSource(f"{error}; a file is landed with --as raw.NAME")
+    return error
+
+
+def _orders(lake: "Lake", wanted: _Wanted) -> "Iterable[Order]":
+    from lake.landing.sources import chosen, orders
+
+    for source in chosen(lake, wanted.what):
+        yield from orders(lake, source, since=wanted.since, until=wanted.until)
+
+
+def plan_rows(lake: "Lake", orders: "Sequence[Order]") -> list[dict[str, Any]]:
+    """Return what would be asked for, ready for JSON."""
+    lake.state.prefetch((order.dataset, order.partition) for order in orders)
+    return [
+        {
+            "dataset": order.dataset,
+            "partition": order.partition,
+            "version": lake.state.partition(order.dataset, order.partition).versions,
+            "from": list(order.urls),
+        }
+        for order in orders
+    ]
+
+
+def tell_plan(call: Call, lake: "Lake", orders: "Sequence[Order]") -> None:
+    """Say what would be asked for."""
+    asked = plan_rows(lake, orders)
+    if call.json:
+        document(asked)
+        return
+    for order, one in zip(orders, asked, strict=True):
+        now = f"v{one['version']}" if one["version"] else "nothing yet"
+        line(plain(f"{order.name}  {now}; would ask {' '.join(order.urls)}"))
+    if not asked:
+        line("nothing to land")
+
+
+def _report(call: Call, lake: "Lake") -> "tuple[Report, Callable[[Landing], None]]":
+    landings: list[Landing] = []
+    report = Report(call, landings, end=lambda: summary(landings, lake.commit))
+    return report, report.teller(landings, words)
+
+
+def words(landing: "Landing") -> str:
+    """Return the line about one partition."""
+    return f"{landing.name}  {said(landing)}"
+
+
+def said(landing: "Landing") -> str:
+    """Return what came of one partition, in words."""
+    if landing.outcome == "landed":
+        rejected = f", {count(landing.rejected)} rejected" if landing.rejected else ""
+        return (
+            f"landed v{landing.version}: {counted(landing.rows, 'row')}{rejected},"
+            f" {size(landing.bytes)}"
+        )
+    return {
+        "unchanged": f"unchanged: v{landing.version} has these bytes",
+        "held": f"held: kept as v{landing.version}, not current",
+        "gone": f"gone at the source: v{landing.version} is kept",
+        "not yet": "not yet there",
+    }[landing.outcome]
+
+
+def summary(landings: "Sequence[Landing]", commit: int) -> str:
+    """Return the counts of all outcomes, and where that leaves the lake."""
+    if not landings:
+        return f"no partition to ask for: the lake stays at commit {commit}"
+    found = Counter(landing.outcome for landing in landings)
+    counts = ", ".join(f"{count(number)} {outcome}" for outcome, number in found.items())
+    moved = any(landing.commit for landing in landings)
+    return f"{counts}: {'commit' if moved else 'nothing to do, the lake stays at commit'} {commit}"

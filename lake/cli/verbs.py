@@ -1,0 +1,80 @@
+"""The table of verbs, and the group that loads the one which was asked for."""
+
+from importlib import import_module
+
+import click
+
+from lake.cli.call import Call, with_common_options
+from lake.version import VERSION
+from lake.words import nearest
+
+VERBS = {
+    "init": "make a lake, or see that it is there",
+    "apply": "declare in the log what lake.toml and models/ say",
+    "land": "bring what the sources hold now into raw",
+    "transform": "build the models whose inputs changed, check and publish them",
+    "load": "bring published tables into the warehouse, exactly once",
+    "elt": "land, transform and load",
+    "status": "what is late, held or stale, and what was loaded last",
+    "ls": "the datasets, or the partitions of one",
+    "show": "what one dataset or partition holds, and where it came from",
+    "log": "the commits, newest first",
+    "sql": "query the lake; alone, a prompt",
+    "get": "write the original bytes into a folder",
+    "files": "the files' URLs, or a statement that reads them",
+    "attach": "write a DuckDB file with the lake's views",
+    "tag": "give a snapshot a name that keeps it",
+    "verify": "read every byte again and compare it with the log",
+    "doctor": "try what the lake needs of its store and this machine",
+    "demo": "a year of taxi data through the whole lake, in a minute",
+    "completion": "print a script that completes words in your shell",
+}
+
+
+class Verbs(click.Group):
+    """`lake`: its commands are modules of this package, imported when they are named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which one meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb's command."""
+        if cmd_name not in VERBS:
+            return None
+        command = import_module(f"lake.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb that was asked for; name the nearest one where there is none."""
+        if args[0] not in VERBS and not ctx.resilient_parsing:
+            ctx.fail(f"there is no verb {args[0]!r}{nearest(args[0], VERBS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of verbs without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.pass_context
+def _lake(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def group() -> click.Group:
+    """Return the whole command line."""
+    made = Verbs(
+        name="lake",
+        callback=_lake,
+        invoke_without_command=True,
+        subcommand_metavar="VERB …",
+        help="A data lake in object storage that cannot turn into a swamp.",
+        context_settings={"help_option_names": ["-h", "--help"], "obj": Call()},
+    )
+    with_common_options(made)
+    return click.version_option(VERSION, prog_name="lake", message="%(prog)s %(version)s")(made)

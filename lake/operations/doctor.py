@@ -1,0 +1,168 @@
+"""`doctor`: try what a lake needs of its store and of this machine.
+
+What is written for it has keys of its own, and is deleted again.
+"""
+
+import platform
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lake import layout
+from lake.catalog import identity
+from lake.catalog.log import open_log
+from lake.errors import LakeError
+from lake.version import VERSION
+from storage_backends import Store
+
+WRITERS = 16
+ROUNDS = 5
+SKEW_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was tried, whether it is as it should be, and what was seen."""
+
+    tried: str
+    ok: bool
+    found: str
+
+
+Told = Callable[[Finding], None]
+
+
+def doctor(store: Store, told: Told = lambda finding: None) -> list[Finding]:
+    """Try everything, one after the other; what fails does not stop the rest."""
+    prefix = layout.probe(uuid.uuid4().hex[:8])
+    trials: list[tuple[str, Callable[[], str]]] = [
+        ("versions", _versions),
+        ("lake", lambda: _lake(store)),
+        ("log", lambda: _log(store)),
+        ("write", lambda: _write(store, prefix)),
+        ("read", lambda: _read(store, prefix)),
+        ("list", lambda: _list(store, prefix)),
+        ("create-only", lambda: _create_only(store, prefix)),
+        ("absent key", lambda: _absent(store, prefix)),
+        ("clock", lambda: _clock(store)),
+        ("delete", lambda: _delete(store, prefix)),
+    ]
+    found = []
+    try:
+        for name, trial in trials:
+            found.append(_tried(name, trial))
+            told(found[-1])
+    finally:
+        with suppress(OSError, ValueError):
+            _sweep(store, prefix)
+    return found
+
+
+class _Wrong(Exception):
+    """Something is not as a lake needs it; the text says what."""
+
+
+def _tried(name: str, trial: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, trial())
+    except (_Wrong, LakeError, OSError, ValueError) as exc:
+        return Finding(name, False, str(exc))
+
+
+def _versions() -> str:
+    import duckdb
+
+    return f"clearlake {VERSION}, python {platform.python_version()}, duckdb {duckdb.__version__}"
+
+
+def _lake(store: Store) -> str:
+    who = identity.read(store)
+    return f"format {who.format}, id {who.id}, time zone {who.timezone}"
+
+
+def _log(store: Store) -> str:
+    _, state = open_log(store)
+    return f"reads to commit {state.commit}"
+
+
+def _write(store: Store, prefix: str) -> str:
+    store.put_new(f"{prefix}-a", b"probe")
+    return "a new object"
+
+
+def _read(store: Store, prefix: str) -> str:
+    if store.get(f"{prefix}-a") != b"probe" or store.get(f"{prefix}-a", start=2, length=2) != b"ob":
+        raise _Wrong("what was written comes back as something else: do not use this store")
+    return "what was written, whole and in part"
+
+
+def _list(store: Store, prefix: str) -> str:
+    keys = [f"{prefix}-list-{number}" for number in range(3)]
+    for key in keys:
+        store.put_new(key, b"")
+    listed = [item.key for item in store.list(f"{prefix}-list-")]
+    if listed != keys:
+        raise _Wrong(f"{len(listed)} of {len(keys)} new objects are listed: listings lag behind")
+    return "complete at once"
+
+
+def _create_only(store: Store, prefix: str) -> str:
+    for number in range(ROUNDS):
+        key = f"{prefix}-race-{number}"
+        winners = _race(store, key)
+        if len(winners) != 1:
+            raise _Wrong(
+                f"{len(winners)} of {WRITERS} writers were told that they created one key: commits"
+                " would be lost; use a store with create-only writes"
+            )
+        if store.get(key) != winners[0]:
+            raise _Wrong("the writer who was told that it won did not: use another store")
+    return f"one winner of {WRITERS} writers, {ROUNDS} times"
+
+
+def _race(store: Store, key: str) -> list[bytes]:
+    gate = threading.Barrier(WRITERS)
+
+    def write(number: int) -> bytes | None:
+        data = f"writer {number}".encode()
+        gate.wait()
+        try:
+            store.put_new(key, data)
+        except FileExistsError:
+            return None
+        return data
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return [data for data in pool.map(write, range(WRITERS)) if data]
+
+
+def _absent(store: Store, prefix: str) -> str:
+    try:
+        store.get(f"{prefix}-absent")
+    except FileNotFoundError:
+        return "told from one that may not be read"
+    raise _Wrong("a key that nobody wrote can be read: use another store")
+
+
+def _clock(store: Store) -> str:
+    seconds = (datetime.now(UTC) - store.now()).total_seconds()
+    if abs(seconds) > SKEW_S:
+        raise _Wrong(f"this host is {seconds:+.0f} s off the store: set its clock")
+    return f"within {abs(seconds):.0f} s of the store"
+
+
+def _sweep(store: Store, prefix: str) -> None:
+    for item in list(store.list(prefix)):
+        store.delete(item.key)
+
+
+def _delete(store: Store, prefix: str) -> str:
+    _sweep(store, prefix)
+    left = [item.key for item in store.list(prefix)]
+    if left:
+        raise _Wrong(f"{len(left)} objects are still there after they were deleted")
+    return "what was written is gone again"
