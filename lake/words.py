@@ -4,6 +4,12 @@ import difflib
 from collections.abc import Iterable
 
 
+def cause(error: Exception) -> str:
+    """Return why something failed, without the number and the path that Python puts around it."""
+    said = error.strerror if isinstance(error, OSError) else ""
+    return said or str(error)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` for the known word most like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)

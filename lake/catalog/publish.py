@@ -167,11 +167,13 @@ def _stored(log: Log, entry: Entry) -> bytes:
     key, changes = layout.commit_changes(entry.commit, entry.id), pack_changes(entry.changes)
     try:
         log.store.put_new(key, changes)
-    except FileExistsError:
-        if log.store.get(key) != changes:
-            raise VersionConflict(
-                f"{key} is there with other bytes: run the command again"
-            ) from None
+    except OSError as exc:
+        # The answer may have been lost, or said that an earlier try of these bytes is there.
+        if fetch(log, key) != changes:
+            raise StoreUnavailable(
+                f"{key} could not be stored in {log.store.url}: {exc}; nothing was published, run"
+                " the same command again"
+            ) from exc
     named = {"key": key, "sha256": sha256(changes)}
     return to_json(dataclasses.replace(entry, changes=(), changes_file=named))
 

@@ -9,9 +9,10 @@ from lake.cli.call import Call, verb
 from lake.cli.output import document
 from lake.cli.progress import working
 from lake.cli.report import Report
-from lake.errors import NoSuchDataset
+from lake.errors import raise_all
 
 if TYPE_CHECKING:
+    from lake.elt import Told
     from lake.lake import Lake
 
 
@@ -25,20 +26,24 @@ def command(call: Call, since: str | None, until: str | None, plan: bool) -> Non
     if plan:
         _plan(call, lake, since, until)
         return
-    from lake.operations.elt import elt
-
     before = lake.commit
     done: dict[str, list[Any]] = {"land": [], "transform": [], "load": []}
     report = Report(call, done, end=lambda: _end(before, lake.commit))
     with report, working("land, transform, load"):
-        elt(
-            lake,
-            since=since,
-            until=until,
-            landed=report.teller(done["land"], land.words),
-            built=report.teller(done["transform"], transform.words),
-            loaded=report.teller(done["load"], load.words),
-        )
+        lake.elt(since=since, until=until, told=_teller(report, done))
+
+
+def _teller(report: Report, done: dict[str, list[Any]]) -> "Told":
+    from lake.landing.order import Landing
+    from lake.models.make import ModelRun
+    from lake.warehouse.ledger import TableLoaded
+
+    tellers = {
+        Landing: report.teller(done["land"], land.words),
+        ModelRun: report.teller(done["transform"], transform.words),
+        TableLoaded: report.teller(done["load"], load.words),
+    }
+    return lambda one: tellers[type(one)](one)
 
 
 def _end(before: int, after: int) -> str:
@@ -48,37 +53,19 @@ def _end(before: int, after: int) -> str:
 
 def _plan(call: Call, lake: "Lake", since: str | None, until: str | None) -> None:
     """Say what each stage would do now; what it would do after the one before is not known yet."""
-    from lake.landing.sources import chosen, orders
-    from lake.models.run import plan
-    from lake.operations.elt import has_models, has_sources, has_tables
+    from lake.elt import plan
 
-    asked = []
-    if has_sources(lake):
-        every = chosen(lake, ())
-        asked = [one for s in every for one in orders(lake, s, since=since, until=until)]
-    runs = plan(lake) if has_models(lake) else []
-    due = _due(lake) if has_tables(lake) else {}
+    found = plan(lake, since=since, until=until)
     if call.json:
         document(
             {
-                "land": land.plan_rows(lake, asked),
-                "transform": transform.plan_rows(runs),
-                "load": load.plan_rows(due),
+                "land": land.plan_rows(lake, found.orders),
+                "transform": transform.plan_rows(found.runs),
+                "load": load.plan_rows(found.loads),
             }
         )
-        return
-    land.tell_plan(call, lake, asked)
-    transform.tell_plan(call, runs)
-    load.tell_plan(call, due)
-
-
-def _due(lake: "Lake") -> dict[str, list[str]]:
-    from lake.warehouse.run import chosen, plan
-
-    due: dict[str, list[str]] = {}
-    for name in chosen(lake, ()):
-        try:
-            due.update(plan(lake, [name]))
-        except NoSuchDataset:
-            due[name] = []
-    return due
+    else:
+        land.tell_plan(call, lake, found.orders)
+        transform.tell_plan(call, found.runs)
+        load.tell_plan(call, found.loads)
+    raise_all(found.errors)

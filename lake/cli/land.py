@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -34,36 +35,32 @@ def command(call: Call, what: tuple[str, ...], **options: Any) -> None:
     Without names every source of lake.toml is asked. The same bytes again add nothing.
     """
     wanted = _Wanted(call, what, **options)
-    if wanted.dataset:
+    if wanted.dataset is not None:
         _land_given(wanted)
     else:
         _land_sources(wanted)
 
 
+@dataclass(frozen=True, slots=True)
 class _Wanted:
     """The words of the command, checked against each other."""
 
-    def __init__(
-        self,
-        call: Call,
-        what: tuple[str, ...],
-        *,
-        dataset: str | None,
-        pairs: tuple[str, ...],
-        since: str | None,
-        until: str | None,
-        plan: bool,
-        force: bool,
-    ) -> None:
-        self.call, self.what, self.dataset, self.force = call, what, dataset, force
-        self.since, self.until, self.plan = since, until, plan
-        if dataset is None and pairs:
+    call: Call
+    what: tuple[str, ...]
+    dataset: str | None
+    pairs: tuple[str, ...]
+    since: str | None
+    until: str | None
+    plan: bool
+    force: bool
+
+    def __post_init__(self) -> None:
+        if self.dataset is None and self.pairs:
             raise click.UsageError("--partition needs --as: a source says its own partitions")
-        if dataset is not None and len(what) != 1:
+        if self.dataset is not None and len(self.what) != 1:
             raise click.UsageError("--as takes exactly one FILE, URL or - (stdin)")
-        if dataset is not None and (since or until):
+        if self.dataset is not None and (self.since or self.until):
             raise click.UsageError("--since and --until are for sources, not beside --as")
-        self.partition = _partition(pairs)
 
 
 def _partition(pairs: Iterable[str]) -> dict[str, str]:
@@ -77,7 +74,6 @@ def _partition(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def _land_given(wanted: _Wanted) -> None:
-    assert wanted.dataset
     lake = wanted.call.open()
     if wanted.plan:
         tell_plan(wanted.call, lake, [_order(wanted)])
@@ -86,8 +82,8 @@ def _land_given(wanted: _Wanted) -> None:
     with report, working(f"landing {wanted.what[0]}"):
         lake.land(
             cast("Readable", sys.stdin.buffer) if wanted.what[0] == "-" else wanted.what[0],
-            dataset=wanted.dataset,
-            partition=wanted.partition,
+            dataset=wanted.dataset or "",
+            partition=_partition(wanted.pairs),
             force=wanted.force,
             told=told,
         )
@@ -97,7 +93,9 @@ def _order(wanted: _Wanted) -> "Order":
     from lake import layout
     from lake.landing.order import Order, check
 
-    return check(Order(wanted.dataset or "", layout.partition(wanted.partition), wanted.what))
+    return check(
+        Order(wanted.dataset or "", layout.partition(_partition(wanted.pairs)), wanted.what)
+    )
 
 
 def _land_sources(wanted: _Wanted) -> None:

@@ -63,14 +63,7 @@ def land(
     landings = commit(
         attempt, state, found, declare=declare, force=force, message=message, told=told
     )
-    raise_all(
-        errors
-        + [
-            VersionHeld(f"{one.name} is held: {one.note}")
-            for one in landings
-            if one.outcome == "held"
-        ]
-    )
+    raise_all([*errors, *held(landings)])
     return landings
 
 

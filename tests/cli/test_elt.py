@@ -109,7 +109,7 @@ def test_elt_plans_every_stage_and_does_nothing(project: Run) -> None:
             }
         ],
         "transform": [],
-        "load": [{"table": "fares", "partitions": []}],
+        "load": [],
     }
     assert project("ls", "--json").out == "[]\n"
 

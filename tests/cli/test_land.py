@@ -100,7 +100,7 @@ def test_any_text_is_a_partition(run: Run, here: Path, value: str, text: str) ->
     ("words", "error"),
     [
         (("--as", "../x"), "'../x' is no dataset: write raw.NAME or curated.NAME"),
-        (("--as", ""), ""),
+        (("--as", ""), "'' is no dataset: write raw.NAME or curated.NAME"),
         (("--as", "raw.Trips"), "'raw.Trips' is no dataset: a name is lower-case letters, digits"),
         (("--as", "raw.a__b"), "'raw.a__b' is no dataset: a name is lower-case letters, digits"),
         (("--as", "raw.x", "--partition", "month="), "partition 'month' has an empty value"),
