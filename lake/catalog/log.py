@@ -39,6 +39,7 @@ class Log:
         listed: whether this process has looked for entries beyond the head.
         forbidden: whether the head was told by a 403, which is enough for a reader only.
         no_checkpoints: whether writing one failed, so that this process leaves it to others.
+        cached: the newest entry that was taken from the cache.
     """
 
     store: Store
@@ -50,6 +51,7 @@ class Log:
     listed: bool = False
     forbidden: bool = False
     no_checkpoints: bool = False
+    cached: int = 0
 
 
 def open_log(
@@ -77,7 +79,24 @@ def open_log(
             f"{layout.HINT} says that commit {hint.commit} was published, the log in {store.url}"
             f" ends at {state.commit}: restore {layout.commit(state.commit + 1)} from a copy"
         )
+    if state.commit in (log.cached, state.base.commit) and state.commit:
+        _confirm(log, state)
     return log, state
+
+
+def _confirm(log: Log, state: State) -> None:
+    """Make sure that a head which only a cache or a checkpoint knows is the store's, too.
+
+    A bucket that was set back to an older copy would be forked by whoever writes on.
+    """
+    key = layout.commit(state.commit)
+    found = fetch(log, key)
+    if found is None or sha256(found) != state.head_sha256:
+        raise LogDamaged(
+            f"{key} in {log.store.url} is {'not what it was' if found else 'missing'}"
+            ": restore it from a copy, or, if the lake was set back on"
+            f" purpose, delete {log.cache.root or layout.HINT}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +227,7 @@ def _entries(log: Log, first: int, to: int | None) -> Iterator[tuple[int, bytes]
         data = log.cache.get(layout.commit(number))
         if data is None:
             break
+        log.cached = number
         yield number, data
         number += 1
     yield from _stored(log, number, to)

@@ -225,11 +225,6 @@ class State:
         for name in State.__slots__:
             setattr(self, name, getattr(other, name))
 
-    def is_current(self, dataset: str, text: str, content: str) -> bool:
-        """Tell whether a partition holds just this content."""
-        now = self.partition(dataset, text).current
-        return now is not None and now.content == content
-
     def declared(self, kind: str) -> Mapping[str, str]:
         """Return the texts declared for a kind, by name."""
         return self.declarations.get(kind, {})

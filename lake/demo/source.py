@@ -44,7 +44,7 @@ def write_month(folder: Path, month: str, *, salt: int = 0) -> Path:
     select = _TRIPS.format(
         passengers="DOUBLE" if 4 <= number <= 8 else "BIGINT",
         airport=_airport(number),
-        congestion=", 0.75 AS cbd_congestion_fee" if number >= 11 else "",
+        congestion=", 0.75::DOUBLE AS cbd_congestion_fee" if number >= 11 else "",
         month=month,
         rows=ROWS,
         salt=salt,

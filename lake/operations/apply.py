@@ -9,7 +9,7 @@ from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.errors import InvalidConfig
 from lake.landing.sources import declaration as source_declaration
-from lake.schema.admit import prepare
+from lake.schema.admit import prepare, restore
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -32,6 +32,8 @@ class Applied:
 
 def apply(lake: "Lake") -> tuple[list[Applied], int | None]:
     """Declare everything that `lake.toml` and `models/` say, as one commit; drop nothing.
+
+    What the views need beside the data is made again where it is missing.
 
     Returns:
         What was found, and the commit; None if there was nothing to say.
@@ -59,6 +61,7 @@ def apply(lake: "Lake") -> tuple[list[Applied], int | None]:
     number = publish(
         lake.log, lake.state, plan, commit_id=lake.new_id(), message="apply", run=lake.run
     )
+    restore(lake.log, lake.state)
     return found, number
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lake import layout
 from lake.catalog.log import Log
 from lake.catalog.state import State
-from lake.errors import StoreUnavailable
+from lake.errors import InvalidConfig, StoreUnavailable
 from lake.query import meta
 from lake.query.connect import readable, select
 from lake.query.sql import identifier, literal, qualified
@@ -28,34 +28,41 @@ def refresh(log: Log, state: State) -> None:
         try:
             path = write_file(log, state, Path(scratch) / layout.CATALOG)
             log.store.put(layout.CATALOG, path.read_bytes())
-        except OSError:
+        except (OSError, ValueError):
             return
 
 
 def is_behind(log: Log, state: State) -> bool:
     """Tell whether a local lake's `catalog.duckdb` is not of the state's commit, or not there."""
-    import duckdb
-
     if state.commit == 0 or not log.store.url.startswith("file:"):
         return False
-    path = log.store.data_url(layout.CATALOG)
+    return _commit_of(log.store.data_url(layout.CATALOG)) != state.commit
+
+
+def _commit_of(path: str) -> int | None:
+    """Return which commit a catalog file is of; None if it is none."""
+    import duckdb
+
     try:
         with duckdb.connect() as connection:
             connection.execute(f"ATTACH {literal(path)} AS made (READ_ONLY)")
             found = connection.execute("SELECT max(commit) FROM made.meta.commits").fetchone()
     except duckdb.Error:
-        return True
-    return found != (state.commit,)
+        return None
+    return int(found[0] or 0) if found else None
 
 
 def write_file(log: Log, state: State, path: Path) -> Path:
     """Write a DuckDB file with a view per dataset and the metadata tables, in place of `path`.
 
     Raises:
+        InvalidConfig: `path` is there, and is something else.
         StoreUnavailable: the file cannot be written.
     """
     import duckdb
 
+    if path.exists() and _commit_of(str(path)) is None:
+        raise InvalidConfig(f"{path} is there and is no lake's catalog: choose another name")
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     try:

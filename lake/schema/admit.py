@@ -160,6 +160,8 @@ def prepare(
             keys = tuple(layout.partition_values(change.partition))
             if change.dataset not in crowds:
                 crowds[change.dataset] = crowd(state, change.dataset, keys=keys, changes=changes)
+            if not isinstance(change, (Remove, Hold)):
+                crowds[change.dataset].keys = keys  # a model may be cut by others from now on
             crowds[change.dataset].swap(*_moved(state, change), schemas)
     for name in _declared_datasets(changes):
         crowds.setdefault(name, crowd(state, name, changes=changes))
@@ -168,6 +170,13 @@ def prepare(
         for digest, data in _files(_fitting(state, one, changes)).items():
             if digest not in before:
                 _put(log, layout.schema(digest), data)
+
+
+def restore(log: Log, state: State) -> None:
+    """Make sure that the files which lead the views are there: they follow from the log."""
+    for name in state.datasets:
+        for digest, data in _files(crowd(state, name)).items():
+            _put(log, layout.schema(digest), data)
 
 
 def check_declarations(state: State, changes: Sequence[Change]) -> None:
