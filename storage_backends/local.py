@@ -10,6 +10,7 @@ never listed, never ends in `.parquet`, and is swept away after a day.
 import errno
 import fcntl
 import os
+import shutil
 import stat
 import time
 import uuid
@@ -45,9 +46,20 @@ class LocalStore:
         self._write(key, lambda file: _write_all(file, data), _replace)
 
     def upload(self, path: Path, key: str) -> None:
-        """Create `key` from a copy of the file at `path`, which may change afterwards."""
+        """Create `key` from a copy of the file at `path`; one in `scratch` is taken as it is."""
         with path.open("rb", buffering=0) as source:
-            self._write(key, lambda file: _copy(source.fileno(), file), _link)
+            if os.path.join(self._root, _STAGING, "") in os.path.abspath(path):
+                _sync(source.fileno())
+                with self._clear_way(key):
+                    self._publish(key, lambda target: _link(str(path), target))
+            else:
+                self._write(key, lambda file: _copy(source.fileno(), file), _link)
+
+    def scratch(self) -> Path | None:
+        staging = os.path.join(self._root, _STAGING)
+        with _opened(staging):
+            self._sweep(staging)
+        return Path(staging)
 
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
         if start < 0 or (length is not None and length < 0):
@@ -120,12 +132,20 @@ class LocalStore:
     def _write(
         self, key: str, fill: Callable[[int], None], publish: Callable[[str, str], None]
     ) -> None:
+        with self._clear_way(key), self._staged(fill) as staged:
+            self._publish(key, lambda target: publish(staged, target))
+
+    def _publish(self, key: str, publish: Callable[[str], None]) -> None:
         target = self._path(key)
+        # The folder is opened first: once the object is there, nothing but the fsync may fail.
+        with _opened(os.path.dirname(target)) as folder:
+            publish(target)
+            _settle(folder, target)
+
+    @contextmanager
+    def _clear_way(self, key: str) -> Iterator[None]:
         try:
-            # The folder is opened first: once the object is there, nothing but the fsync may fail.
-            with _opened(os.path.dirname(target)) as folder, self._staged(fill) as staged:
-                publish(staged, target)
-                _settle(folder, target)
+            yield
         except NotADirectoryError as exc:
             raise ValueError(
                 f"cannot store {key!r} below {self._root}: a file is where a folder must be;"
@@ -160,8 +180,15 @@ class LocalStore:
         oldest = time.time() - _LEFTOVER_AGE_S
         with suppress(OSError), os.scandir(staging) as items:
             for item in items:
-                if item.name.endswith(".part") and item.stat().st_mtime < oldest:
-                    os.unlink(item.path)
+                if item.stat().st_mtime < oldest:
+                    _remove(item)
+
+
+def _remove(item: "os.DirEntry[str]") -> None:
+    if item.is_dir(follow_symlinks=False):
+        shutil.rmtree(item.path, ignore_errors=True)
+    else:
+        os.unlink(item.path)
 
 
 def _check(key: str) -> None:

@@ -58,6 +58,12 @@ class Store(Protocol):
             FileExistsError: the key is taken, perhaps by an earlier try of this very call.
         """
 
+    def scratch(self) -> Path | None:
+        """Return a folder on this machine whose files `upload` takes over cheapest; None: any.
+
+        A file there that was uploaded must not be written to any more.
+        """
+
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
         """Return an object's bytes, or `length` of them from `start`; fewer where it ends before.
 

@@ -39,6 +39,9 @@ class HookedStore:
     def upload(self, path: Path, key: str) -> None:
         self._ask("upload", key, lambda: self.inner.upload(path, key))
 
+    def scratch(self) -> Path | None:
+        return self.inner.scratch()
+
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
         return self._ask("get", key, lambda: self.inner.get(key, start=start, length=length))
 

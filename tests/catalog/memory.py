@@ -45,6 +45,9 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)
 
+    def scratch(self) -> None:
+        return None
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 

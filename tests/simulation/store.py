@@ -71,6 +71,9 @@ class SimStore:
     def delete(self, key: str) -> None:
         self._told(Request("delete", key))
 
+    def scratch(self) -> None:
+        return None
+
     def data_url(self, key: str) -> str:
         return f"{self.url}/{key}"
 

@@ -345,3 +345,25 @@ def test_open_store_takes_paths_and_file_urls(
 def test_open_store_says_what_it_can_open(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         open_store(url)
+
+
+def test_a_file_of_the_scratch_folder_becomes_the_object_itself(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    scratch = store.scratch()
+    assert scratch is not None
+    made = scratch / "made"
+    made.write_bytes(b"bytes")
+    store.upload(made, "a/b")
+    assert os.stat(store.data_url("a/b")).st_ino == made.stat().st_ino
+    made.unlink()
+    assert store.get("a/b") == b"bytes"
+    assert [item.key for item in store.list()] == ["a/b"]
+
+
+def test_a_folder_that_a_dead_process_left_in_scratch_is_swept_away(tmp_path: Path) -> None:
+    left = tmp_path / "_lake" / ".tmp" / "clearlake-left"
+    left.mkdir(parents=True)
+    (left / "fetched-0").write_bytes(b"half")
+    os.utime(left, (0, 0))
+    LocalStore(tmp_path).put_new("k", b"")
+    assert not left.exists()
