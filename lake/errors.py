@@ -20,10 +20,23 @@ to do next; it never holds a secret.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class LakeError(Exception):
     """The base of all; the command line prints it as one line and exits with 1."""
+
+    _public = ""
+
+    @property
+    def public(self) -> str:
+        """The message without values of the data, for what others keep: logs, run histories."""
+        return self._public or str(self)
+
+    def told_as(self, public: str) -> Self:
+        """Give an error whose message quotes the data one that does not; return it."""
+        self._public = public
+        return self
 
 
 class InvalidName(LakeError, ValueError):

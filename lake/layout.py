@@ -146,7 +146,7 @@ def original(name: str, *, is_parquet: bool) -> str:
 
     Only a partition's own rows end in `.parquet`, and nothing of the source starts with `_`.
     """
-    text = quote(name, safe=" ()+,@") or "data"
+    text = quote(name, safe=" ()+,@", errors="surrogateescape") or "data"
     stem, dot, end = text.rpartition(".") if "." in text else (text, "", "")
     if is_parquet and end.lower() != "parquet":
         stem, dot, end = text, ".", "parquet"

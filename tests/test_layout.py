@@ -126,6 +126,7 @@ def test_a_versions_folder_says_when_what_and_whose() -> None:
         ("_receipt.json", False, "x_receipt.json"),
         ("a/../b.csv", False, "a%2F..%2Fb.csv"),
         ("", False, "data"),
+        ("bad\udcff.csv", False, "bad%FF.csv"),
         ("a_name_without_a_dot_that_is_long", False, "a_name_without_a_dot_that_is_long"),
     ],
 )

@@ -5,22 +5,28 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from lake.cli.output import aligned, plain
+from lake import layout
+from lake.cli.output import aligned, line, plain
 from lake.errors import LakeError, QueryFailed, StoreUnavailable
 from lake.models.columns import OutputColumn
 from lake.models.types import published_select, publishing_error
-from lake.query.connect import Session
+from lake.query.connect import Session, check_text, tables_of
+from lake.query.meta import TABLES
 from lake.query.sql import identifier, literal
+from lake.words import nearest
 
 BATCH = 1000
 _PLACE = re.compile(r"\n\nLINE ([0-9]+): (.*)\n( *)\^", re.DOTALL)
+_NO_TABLE = re.compile(r'Table with name "?(.*?)"? does not exist!')
+_PRIVATE = re.compile(r'\nDid you mean "(meta\.)?_[^"]*"\?')
+_METADATA = [f"meta.{name}" for name in TABLES]
 _OPTIONS = {
     "csv": "FORMAT csv, HEADER",
     "json": "FORMAT json, ARRAY true",
@@ -43,6 +49,7 @@ def run(session: Session, text: str, answer: Answer) -> None:
     Raises:
         QueryFailed: DuckDB refuses one; those before it were run.
     """
+    check_text(text)
     statements = _statements(text)
     many = [one for one in statements if one.type == duckdb.StatementType.SELECT]
     if len(many) > 1 and (answer.kind != "table" or answer.file):
@@ -50,11 +57,15 @@ def run(session: Session, text: str, answer: Answer) -> None:
             f"{len(many)} statements give rows, and {answer.kind} holds one answer: run them one by"
             " one"
         )
+    is_written = False
     for statement in statements:
         with refused(session, statement.query):
             relation = session.sql(statement.query)
             if relation is not None:
                 _write(relation, answer)
+                is_written = True
+    if answer == Answer("json") and not is_written:
+        line("[]")
 
 
 def _statements(text: str) -> list[Any]:
@@ -70,7 +81,23 @@ def refused(session: Session, query: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as exc:
-        raise _query_failed(_with_place(session, query, exc), query) from exc
+        placed = _with_place(session, query, exc)
+        raise _unknown(session, query, placed) or _query_failed(placed, query) from exc
+
+
+def _unknown(session: Session, query: str, exc: duckdb.Error) -> QueryFailed | None:
+    """Return what is to say of a dataset that is not there; DuckDB may know nothing of ours."""
+    found = _NO_TABLE.search(str(exc))
+    for schema, table in sorted(tables_of(session.connection, query)) if found else ():
+        zone, name = schema.lower(), f"{schema}.{table}".lower()
+        if found and found[1].lower() == table.lower() and zone in (*layout.ZONES, "meta"):
+            known = _METADATA if zone == "meta" else list(session.state.datasets)
+            what = "table" if zone == "meta" else "dataset"
+            return QueryFailed(
+                f"there is no {what} {name} at commit {session.state.commit}"
+                f"{_place(str(exc), query)}{nearest(name, known)}"
+            )
+    return None
 
 
 def _with_place(session: Session, query: str, exc: duckdb.Error) -> duckdb.Error:
@@ -85,7 +112,7 @@ def _with_place(session: Session, query: str, exc: duckdb.Error) -> duckdb.Error
 
 
 def _query_failed(exc: duckdb.Error, query: str) -> QueryFailed:
-    said = str(exc).partition("\n\n")[0]
+    said = _PRIVATE.sub("", str(exc).partition("\n\n")[0])
     return QueryFailed(" ".join(said.split("\n")) + _place(str(exc), query))
 
 
@@ -107,8 +134,8 @@ def _write(relation: Any, answer: Answer) -> None:
     if answer.file:
         _write_file(relation, answer.kind, answer.file)
     elif answer.kind == "table":
-        for line in _lines(relation):
-            sys.stdout.write(f"{line}\n")
+        for text in _lines(relation):
+            sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     else:
         _stream(relation, answer.kind)
@@ -119,7 +146,7 @@ def _write_file(relation: Any, kind: str, path: Path) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         if kind == "table":
-            part.write_text("".join(f"{line}\n" for line in _lines(relation)), encoding="utf-8")
+            part.write_text("".join(f"{text}\n" for text in _lines(relation)), encoding="utf-8")
         else:
             _copy(relation, kind, str(part))
         part.replace(path)
@@ -128,7 +155,8 @@ def _write_file(relation: Any, kind: str, path: Path) -> None:
             f"cannot write {path}: {exc.strerror}; choose another place"
         ) from exc
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def _stream(relation: Any, kind: str) -> None:
@@ -164,7 +192,13 @@ def _copy(relation: Any, kind: str, path: str) -> None:
     try:
         relation.query(_NAME, copy)
     except duckdb.Error as exc:
-        raise publishing_error(exc, path="the answer") or exc from exc
+        raise _unpublished(exc) or exc from exc
+
+
+def _unpublished(exc: duckdb.Error) -> QueryFailed | None:
+    """Return what a value says that Parquet cannot hold; it was written for models."""
+    error = publishing_error(exc, path="the answer")
+    return QueryFailed(str(error).replace(" in the model,", " in the query,")) if error else None
 
 
 def _select(columns: list[tuple[str, Any]], kind: str) -> str:

@@ -6,7 +6,7 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import dataset_names
-from lake.cli.output import document, line
+from lake.cli.output import document, line, plain
 from lake.cli.progress import working
 
 
@@ -30,4 +30,4 @@ def command(call: Call, address: str, folder: Path) -> None:
         document([{"path": path, "bytes": path.stat().st_size} for path in paths])
         return
     for path in paths:
-        line(str(path))
+        line(plain(str(path)))

@@ -13,7 +13,7 @@ from lake.cli.complete import source_names
 from lake.cli.output import count, counted, document, line, plain, size
 from lake.cli.progress import working
 from lake.cli.report import Report
-from lake.errors import InvalidName, NoSuchSource
+from lake.errors import InvalidName, LakeError, NoSuchSource, raise_all
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -74,12 +74,14 @@ def _partition(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def _land_given(wanted: _Wanted) -> None:
+    from lake.sources.path import shown
+
     lake = wanted.call.open()
     if wanted.plan:
         tell_plan(wanted.call, lake, [_order(wanted)])
         return
     report, told = _report(wanted.call, lake)
-    with report, working(f"landing {wanted.what[0]}"):
+    with report, working(f"landing {shown(wanted.what[0])}"):
         lake.land(
             cast("Readable", sys.stdin.buffer) if wanted.what[0] == "-" else wanted.what[0],
             dataset=wanted.dataset or "",
@@ -92,7 +94,9 @@ def _land_given(wanted: _Wanted) -> None:
 def _order(wanted: _Wanted) -> "Order":
     from lake import layout
     from lake.landing.order import Order, check
+    from lake.sources.path import supported
 
+    supported(wanted.what[0])
     return check(
         Order(wanted.dataset or "", layout.partition(_partition(wanted.pairs)), wanted.what)
     )
@@ -101,7 +105,7 @@ def _order(wanted: _Wanted) -> "Order":
 def _land_sources(wanted: _Wanted) -> None:
     lake = wanted.call.open()
     if wanted.plan:
-        tell_plan(wanted.call, lake, list(_orders(lake, wanted)))
+        _plan_sources(lake, wanted)
         return
     report, told = _report(wanted.call, lake)
     with report, working("landing"):
@@ -123,22 +127,37 @@ def _perhaps_a_file(error: NoSuchSource, what: Sequence[str]) -> NoSuchSource:
     return error
 
 
-def _orders(lake: "Lake", wanted: _Wanted) -> "Iterable[Order]":
+def _plan_sources(lake: "Lake", wanted: _Wanted) -> None:
+    """Say what would be asked for; a source that cannot be planned does not hide the others."""
     from lake.landing.sources import chosen, orders
 
-    for source in chosen(lake, wanted.what):
-        yield from orders(lake, source, since=wanted.since, until=wanted.until)
+    asked: list[Order] = []
+    errors: list[LakeError] = []
+    try:
+        sources = chosen(lake, wanted.what)
+    except NoSuchSource as error:
+        raise _perhaps_a_file(error, wanted.what) from error
+    for source in sources:
+        try:
+            asked += orders(lake, source, since=wanted.since, until=wanted.until)
+        except LakeError as error:
+            errors.append(error)
+    if asked or not errors:
+        tell_plan(wanted.call, lake, asked)
+    raise_all(errors)
 
 
 def plan_rows(lake: "Lake", orders: "Sequence[Order]") -> list[dict[str, Any]]:
     """Return what would be asked for, ready for JSON."""
+    from lake.sources.path import shown
+
     lake.state.prefetch((order.dataset, order.partition) for order in orders)
     return [
         {
             "dataset": order.dataset,
             "partition": order.partition,
             "version": lake.state.partition(order.dataset, order.partition).versions,
-            "from": list(order.urls),
+            "from": [shown(url) for url in order.urls],
         }
         for order in orders
     ]
@@ -152,14 +171,16 @@ def tell_plan(call: Call, lake: "Lake", orders: "Sequence[Order]") -> None:
         return
     for order, one in zip(orders, asked, strict=True):
         now = f"v{one['version']}" if one["version"] else "nothing yet"
-        line(plain(f"{order.name}  {now}; would ask {' '.join(order.urls)}"))
+        ask = f"would ask {' '.join(one['from'])}" if one["from"] else "no file of it is there"
+        line(plain(f"{order.name}  {now}; {ask}"))
     if not asked:
         line("nothing to land")
 
 
 def _report(call: Call, lake: "Lake") -> "tuple[Report, Callable[[Landing], None]]":
     landings: list[Landing] = []
-    report = Report(call, landings, end=lambda: summary(landings, lake.commit))
+    before = lake.commit
+    report = Report(call, landings, end=lambda: summary(landings, before, lake.commit))
     return report, report.teller(landings, words)
 
 
@@ -184,11 +205,11 @@ def said(landing: "Landing") -> str:
     }[landing.outcome]
 
 
-def summary(landings: "Sequence[Landing]", commit: int) -> str:
+def summary(landings: "Sequence[Landing]", before: int, commit: int) -> str:
     """Return the counts of all outcomes, and where that leaves the lake."""
     if not landings:
         return f"no partition to ask for: the lake stays at commit {commit}"
     found = Counter(landing.outcome for landing in landings)
     counts = ", ".join(f"{count(number)} {outcome}" for outcome, number in found.items())
-    moved = any(landing.commit for landing in landings)
+    moved = commit > before
     return f"{counts}: {'commit' if moved else 'nothing to do, the lake stays at commit'} {commit}"

@@ -10,8 +10,11 @@ from lake.cli.complete import table_names
 from lake.cli.output import counted, document, line, plain
 from lake.cli.progress import working
 from lake.cli.report import Report
+from lake.errors import NoSuchTable
+from lake.words import nearest
 
 if TYPE_CHECKING:
+    from lake.lake import Lake
     from lake.warehouse.load import TableLoaded
 
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 def command(call: Call, tables: tuple[str, ...], to: str | None, plan: bool) -> None:
     """Bring published tables into the warehouse: what changed, exactly once."""
     lake = call.open()
+    _check(lake, tables)
     if plan:
         from lake.warehouse.run import plan as planned
 
@@ -31,6 +35,19 @@ def command(call: Call, tables: tuple[str, ...], to: str | None, plan: bool) -> 
     report = Report(call, loads)
     with report, working("loading"):
         lake.load(tables, to=to, told=report.teller(loads, words))
+
+
+def _check(lake: "Lake", names: Sequence[str]) -> None:
+    """Name all tables where a name is like none of them; a typo is left to the load."""
+    from lake.warehouse.run import tables
+
+    known = tables(lake)
+    for name in names:
+        bare = name.removeprefix("curated.")
+        if known and bare not in known and not nearest(name, known):
+            raise NoSuchTable(
+                f"{name!r} is not in [warehouse] load: there is {', '.join(sorted(known))}"
+            )
 
 
 def words(loaded: "TableLoaded") -> str:

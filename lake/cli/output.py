@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -45,7 +46,9 @@ def deafen() -> None:
 
 def document(value: Any) -> None:
     """Print the one JSON document of a command."""
-    line(json.dumps(value, default=_jsonable, ensure_ascii=False, indent=1))
+    text = json.dumps(value, default=_jsonable, ensure_ascii=False, indent=1)
+    # A name may hold bytes that are no text; as they are they would be no JSON.
+    line(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def _jsonable(value: Any) -> Any:

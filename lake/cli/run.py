@@ -10,6 +10,7 @@ import click
 from lake.cli.output import deafen, plain, talk
 from lake.cli.verbs import group
 from lake.errors import LakeError, SeveralFailed
+from lake.words import cause
 
 PROGRAMS = ("lake", "clearlake")
 INTERRUPTED = 130
@@ -42,7 +43,8 @@ def _exit_code(words: Sequence[str]) -> int:
         deafen()
         return 0
     except OSError as error:
-        talk(f"error: {plain(str(error))}")
+        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        talk(f"error: {plain(f'{place}{cause(error)}')}")
         return 1
 
 

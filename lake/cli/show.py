@@ -6,7 +6,7 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import dataset_names
-from lake.cli.output import count, document, line, moment, plain, rows, size
+from lake.cli.output import count, counted, document, line, moment, plain, rows, size
 
 
 @verb(name="show")
@@ -49,7 +49,7 @@ def _tell(facts: dict[str, Any], indent: str = "") -> None:
 
 
 def _file(file: dict[str, Any]) -> str:
-    what = f"{count(file['rows'])} rows" if file["role"] == "data" else "the original"
+    what = counted(file["rows"], "row") if file["role"] == "data" else "the original"
     return f"{what}, {size(file['bytes'])}, sha256 {file['sha256']}"
 
 

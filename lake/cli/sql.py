@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lake.cli.call import Call, verb
+from lake.errors import QueryFailed
 
 if TYPE_CHECKING:
     from lake.cli.answer import Answer
 
 FORMATS = ("table", "csv", "json", "parquet")
+_ENDINGS = {"txt": "table", "csv": "csv", "json": "json", "parquet": "parquet"}
 
 
 @verb(name="sql")
@@ -24,7 +26,7 @@ FORMATS = ("table", "csv", "json", "parquet")
     "file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to; its ending says the format.",
+    help="Where to, - for stdout; the ending .csv, .json, .parquet or .txt says the format.",
 )
 def command(call: Call, query: str | None, when: str | None, **options: Any) -> None:
     """Query the lake: raw.x, curated.y and meta.… are views.
@@ -42,15 +44,34 @@ def command(call: Call, query: str | None, when: str | None, **options: Any) -> 
         return
     from lake.cli.answer import run
 
-    run(lake.session(), sys.stdin.read() if query is None else query, answer)
+    run(lake.session(), _read() if query is None else query, answer)
+
+
+def _read() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise QueryFailed(
+            f"standard input is no UTF-8 text: {error.reason} at byte {error.start}"
+        ) from error
 
 
 def _answer(call: Call, *, kind: str | None, file: Path | None) -> "Answer":
     from lake.cli.answer import Answer
 
-    ending = file.suffix[1:].lower() if file else ""
+    file = None if file == Path("-") else file
     if kind is None:
-        kind = "json" if call.json else ending if ending in FORMATS else "table"
+        kind = "json" if call.json else _by_ending(file) if file else "table"
     if call.json and kind != "json":
         raise click.UsageError(f"--json and --format {kind} exclude each other")
     return Answer(kind, file)
+
+
+def _by_ending(file: Path) -> str:
+    kind = _ENDINGS.get(file.suffix[1:].lower())
+    if kind is None:
+        raise click.UsageError(
+            f"{str(file)!r} does not end in {', '.join(f'.{end}' for end in _ENDINGS)}: give"
+            f" --format {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        )
+    return kind

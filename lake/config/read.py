@@ -43,7 +43,8 @@ def load(path: Path | None, *, env: str | None, environ: Mapping[str, str], cwd:
     name = env or environ.get("LAKE_ENV", "")
     envs = _envs(found, document)
     if name and name not in envs:
-        raise InvalidConfig(f"{found}: there is no [env.{name}]: {table.nearest(name, envs)}")
+        known = table.nearest(name, envs) if envs else "there is no [env.…] at all: leave out --env"
+        raise InvalidConfig(f"{found}: there is no [env.{name}]: {known}")
     # The others are checked too: a typo there would be met on the day of a release.
     for other in envs:
         build.config(_told(found, document, other), root=found.parent, environ=None)

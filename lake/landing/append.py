@@ -41,11 +41,7 @@ def append(
     """Append what the source holds beyond the partition's cursor, as one commit.
 
     No row comes twice and none is lost, whoever else appends: where the cursor has moved
-    meanwhile, what was extracted is dropped and extracted again from there. So a retried or
-    doubled run is safe.
-
-    Returns:
-        The commit's number; None if nothing was newer.
+    meanwhile, it extracts again from there. Returns the commit; None if nothing was newer.
 
     Raises:
         SchemaConflict: the rows cannot be joined with the rest; nothing was published.
@@ -65,14 +61,8 @@ def append(
         prepare(attempt.log, head, [change], batch.schemas)
         return Draft([change], batch.schemas)
 
-    return publish(
-        attempt.log,
-        state,
-        plan,
-        commit_id=attempt.commit_id,
-        message=message,
-        run=attempt.run,
-    )
+    commit_id, run = attempt.commit_id, attempt.run
+    return publish(attempt.log, state, plan, commit_id=commit_id, message=message, run=run)
 
 
 def _follows(batch: Batch, current: Version | None) -> bool:

@@ -72,16 +72,9 @@ def convert_csv(
     """Write the rows of the CSV file at `path` to a zstd Parquet at `out`, typed without loss.
 
     The columns are named as in the header. Every row of the source is in `out` or was rejected;
-    rejected rows are written to `rejects`, if it is given and there are any. Temporary files lie
-    beside `out`. Memory is bounded by `memory`, not by the file.
-
-    Args:
-        path: the source's bytes.
-        out: where the Parquet goes.
-        name: what messages call the source.
-        rejects: where rejected rows go, as gzipped JSON lines.
-        memory: DuckDB's memory limit.
-        threads: DuckDB's threads.
+    rejected rows go to `rejects` as gzipped JSON lines, if it is given and there are any. Temporary
+    files lie beside `out`. Memory is bounded by `memory`, not by the file. Messages call the source
+    `name`.
 
     Raises:
         SourceUnreadable: the file is no UTF-8 text, its header is bad, or its rows cannot be told

@@ -45,15 +45,20 @@ class _Leaf:
     unnests: tuple[str, ...] = ()
 
 
-def inspect_parquet(path: Path, *, name: str) -> Inspected:
+def inspect_parquet(
+    path: Path, *, name: str, connection: duckdb.DuckDBPyConnection | None = None
+) -> Inspected:
     """Return what the Parquet file at `path` holds, without reading its rows where it can.
 
-    Columns whose limits the footer does not hold are scanned, and only those.
+    Columns whose limits the footer does not hold are scanned, and only those. A `connection` that
+    is open already saves the time to open one.
 
     Raises:
         SourceUnreadable: it is truncated, damaged or encrypted, or has columns of equal names.
     """
-    with closing(duckdb.connect(config=_CONFIG)) as con:
+    # A cursor of its own has no time zone set, and writes zoned times in UTC as well.
+    opened = connection.cursor() if connection else duckdb.connect(config=_CONFIG)
+    with closing(opened) as con:
         footer = read_footer(con, path, name=name)
         try:
             return _inspect(con, con.sql(f"FROM {_reader(path)}"), footer, path)

@@ -12,6 +12,7 @@ from lake.landing.land import Told, commit, held, stage_all
 from lake.landing.order import Landing, Order
 from lake.landing.stage import Attempt
 from lake.sources.partitions import requests
+from lake.sources.path import shown
 from lake.words import nearest
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def chosen(lake: "Lake", names: Sequence[str]) -> list[Source]:
     known = sources(lake)
     for name in names:
         if name not in known:
-            raise NoSuchSource(f"there is no source {name!r}{nearest(name, known)}")
+            raise NoSuchSource(f"there is no source {shown(name)!r}{nearest(name, known)}")
     if not known:
         raise NoSuchSource("no source is declared: write one as [sources.NAME] into lake.toml")
     return [known[name] for name in names or known]
@@ -52,6 +53,8 @@ def orders(
 ) -> list[Order]:
     """Return what a source is asked for: an order per partition.
 
+    One without a URL is of a partition that the lake holds, and of which a folder shows no file.
+
     Args:
         lake: the lake.
         source: one of its sources.
@@ -66,6 +69,7 @@ def orders(
         now=now or lake.log.clock(),
         timezone=lake.log.identity.timezone,
         environ=os.environ,
+        known=lambda: _current(lake, source),
     )
     return [
         Order(
@@ -78,6 +82,13 @@ def orders(
         )
         for one in asked
     ]
+
+
+def _current(lake: "Lake", source: Source) -> list[str]:
+    """Return the partitions of a source that the lake holds now."""
+    if source.dataset not in lake.state.datasets:
+        return []
+    return [one.text for one in lake.state.partitions(source.dataset) if one.current]
 
 
 def land_sources(

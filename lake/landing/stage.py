@@ -1,19 +1,22 @@
 """Staging: a source's bytes fetched, converted, inspected and uploaded; visible to nobody."""
 
 import hashlib
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from lake import layout
 from lake.catalog.entries import Bounds, File, Landed, Schema, schema_id
 from lake.catalog.log import Log
 from lake.catalog.state import Partition, State
-from lake.config import recorded
-from lake.errors import LakeError, StoreUnavailable, VersionConflict
+from lake.errors import LakeError, SourceMissing, StoreUnavailable, VersionConflict
 from lake.landing.csv_convert import Converted, convert_csv
 from lake.landing.inspect import Inspected, check_partition_column, inspect_parquet
 from lake.landing.order import Order, Staged, address
@@ -23,6 +26,8 @@ from lake.sources.copy import Fetched
 from lake.sources.fetch import fetch
 from lake.words import cause
 
+# What Python makes of such bytes.
+_NO_TEXT = re.compile("[\udc80-\udcff]")
 Fetch = Callable[..., Fetched | None]
 Inspect = Callable[..., Inspected]
 Convert = Callable[..., Converted]
@@ -70,8 +75,8 @@ def stage(
         StoreUnavailable: the store is full or did not answer. Safe to retry.
     """
     partition = state.partition(order.dataset, order.partition)
-    with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
-        fetched = _fetch(attempt, partition, order, Path(scratch), force=force)
+    with _scratch(attempt, order) as scratch:
+        fetched = _fetch(attempt, partition, order, scratch, force=force)
         if fetched is None:
             return Known()
         content = content_of([one.sha256 for one in fetched])
@@ -86,6 +91,22 @@ def stage(
             raise
         except OSError as exc:
             raise _unavailable(attempt, order, exc) from exc
+
+
+@contextmanager
+def _scratch(attempt: Attempt, order: Order) -> Iterator[Path]:
+    """Give a folder for what is on its way: where the store takes files over, if it can be had."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix="clearlake-", dir=attempt.log.store.scratch())
+    except (OSError, ValueError):
+        made = tempfile.TemporaryDirectory(prefix="clearlake-")  # the upload says what is wrong
+    with made as folder:
+        try:
+            yield Path(folder)
+        except StoreUnavailable as exc:
+            if not isinstance(exc.__cause__, OSError) or isinstance(exc.__cause__, LakeError):
+                raise
+            raise _unavailable(attempt, order, exc.__cause__) from exc
 
 
 def _unavailable(attempt: Attempt, order: Order, exc: OSError) -> StoreUnavailable:
@@ -114,17 +135,16 @@ def _fetch(
     attempt: Attempt, partition: Partition, order: Order, scratch: Path, *, force: bool
 ) -> list[Fetched] | None:
     """Fetch every file of a partition; None if its only one says that it has not changed."""
+    if not order.urls:
+        raise SourceMissing(
+            f"no file of {order.name} is where its source looks: look at the path, or at the folder"
+        )
     known = partition.current.landed.origin if partition.current and not force else {}
     fetched = []
     for number, url in enumerate(order.urls):
-        asked_before = len(order.urls) == 1 and known.get("url") == recorded(url)
-        origin = known if asked_before else {}
-        one = attempt.fetch(
-            url,
-            scratch / f"fetched-{number}",
-            etag=origin.get("etag", ""),
-            last_modified=origin.get("last_modified", ""),
-        )
+        asked_before = len(order.urls) == 1 and known.get("url") == url
+        etag = known.get("etag", "") if asked_before else ""
+        one = attempt.fetch(url, scratch / f"fetched-{number}", etag=etag)
         if one is None:
             return None
         fetched.append(one)
@@ -147,7 +167,7 @@ def _staged(
         at=at.isoformat(timespec="seconds"),
         receipt=key,
         run=attempt.run,
-        origin=_origin(fetched),
+        origin=_origin(order, fetched),
         rejected=rejected,
     )
     flaw = next((part.flaw for part in parts if part.flaw), "") or _too_many(order, parts)
@@ -181,18 +201,34 @@ def _part(attempt: Attempt, order: Order, one: Fetched, folder: str, number: int
 
 
 def _converted(attempt: Attempt, order: Order, one: Fetched, folder: str, original: str) -> _Part:
-    out, rejects = one.path.with_suffix(".parquet"), one.path.with_suffix(".rejects")
+    # Not .parquet: who globs over the whole lake must not meet it before it is uploaded.
+    out, rejects = one.path.with_suffix(".rows"), one.path.with_suffix(".rejects")
     done = attempt.convert(one.path, out, name=one.name, rejects=rejects)
-    inspected = attempt.inspect(out, name=one.name)
-    files = [_data_file(f"{folder}data.parquet", out.stat().st_size, sha256_of(out), inspected)]
-    _upload(attempt, out, files[0].key)
+    with _uploading(attempt, one.path, original if order.keep_original else ""):
+        inspected = attempt.inspect(out, name=one.name)
+        data = _data_file(f"{folder}data.parquet", out.stat().st_size, sha256_of(out), inspected)
+        _upload(attempt, out, data.key)
+    files = [data]
     if order.keep_original:
-        _upload(attempt, one.path, original)
         files.append(File(original, one.bytes, one.sha256, role="original"))
     if done.rejected:
         _upload(attempt, rejects, f"{folder}{layout.REJECTED}")
     flaw = _disagreement(order, out, inspected)
     return _Part(tuple(files), inspected, done.rejected, done.first_reject, flaw)
+
+
+@contextmanager
+def _uploading(attempt: Attempt, path: Path, key: str) -> Iterator[None]:
+    """Upload a file beside what is done meanwhile; an empty key: there is none to upload."""
+    if attempt.log.parallel == 1 or not key:
+        yield
+        if key:
+            _upload(attempt, path, key)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        uploaded = pool.submit(_upload, attempt, path, key)
+        yield
+        uploaded.result()
 
 
 def _too_many(order: Order, parts: list[_Part]) -> str:
@@ -274,7 +310,7 @@ def _receipt(
 def _source(one: Fetched) -> dict[str, Any]:
     return {
         "url": one.url,
-        "name": one.name,
+        "name": _text(one.name),
         "bytes": one.bytes,
         "sha256": one.sha256,
         "etag": one.etag,
@@ -282,13 +318,20 @@ def _source(one: Fetched) -> dict[str, Any]:
     }
 
 
-def _origin(fetched: list[Fetched]) -> dict[str, str]:
+def _origin(order: Order, fetched: list[Fetched]) -> dict[str, str]:
     """Return what the log keeps of a source; of several files, only how the first is called."""
     first = fetched[0]
-    origin = {"url": first.url, "name": first.name, "sha256": first.sha256}
+    origin = {"url": first.url, "name": _text(first.name), "sha256": first.sha256}
     if len(fetched) == 1:
-        origin |= {"etag": first.etag, "last_modified": first.last_modified}
+        # What is not recorded of a URL may be what tells one file from another.
+        is_whole = order.urls[0] == first.url
+        origin |= {"etag": first.etag if is_whole else "", "last_modified": first.last_modified}
     return {key: value for key, value in origin.items() if value}
+
+
+def _text(name: str) -> str:
+    """Return a file's name as text: bytes of it that are none are percent-encoded."""
+    return _NO_TEXT.sub(lambda found: quote(found[0], errors="surrogateescape"), name)
 
 
 def named(staged: Staged) -> str:

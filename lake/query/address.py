@@ -41,8 +41,8 @@ def parse(text: str) -> Address:
     name, _, partition = path.partition("/")
     if at and not when:
         raise InvalidAddress(f"{text!r} ends in '@': write a commit, a tag, a time or vN behind it")
-    values = layout.partition_values(partition)
-    return Address(layout.dataset(name), layout.partition(values), when)
+    dataset = layout.dataset(name)
+    return Address(dataset, layout.partition(layout.partition_values(partition)), when)
 
 
 def find_dataset(state: State, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from lake import layout
 from lake.catalog.log import Log
 from lake.catalog.state import DataFile, State
-from lake.errors import FileDamaged, NoSuchVersion, StoreUnavailable
+from lake.errors import FileDamaged, NoSuchVersion, QueryFailed, StoreUnavailable
 from lake.query import meta
 from lake.query.sql import literal, qualified
 from lake.query.views import ViewFile, plan_view, schema_files
@@ -35,9 +35,13 @@ class Session:
         """Return the answer to `query`: a DuckDB relation, or None where it gives no rows.
 
         Only the views that it names are made; where that cannot be told, all of them.
+
+        Raises:
+            QueryFailed: it is no text that SQL can be.
         """
         import duckdb
 
+        check_text(query)
         names = named_datasets(self.connection, query, self.state)
         self.make(names)
         try:
@@ -74,6 +78,23 @@ class Session:
     def make_all(self) -> int:
         """Make every view and the metadata tables."""
         return self.make(["meta", *readable(self.state)])
+
+
+def check_text(query: str) -> None:
+    """Make sure that DuckDB takes `query` as text.
+
+    Raises:
+        QueryFailed: it does not.
+    """
+    if "\0" in query:
+        raise QueryFailed("the query holds a NUL character, which no SQL can: remove it")
+    try:
+        query.encode()
+    except UnicodeEncodeError as exc:
+        raise QueryFailed(
+            f"the query is no valid text: character {exc.start + 1} is a lone byte or surrogate;"
+            " write it as UTF-8"
+        ) from None
 
 
 def open_session(log: Log, state: State, *, settings: dict[str, str] | None = None) -> Session:
@@ -140,13 +161,17 @@ def reader(log: Log, state: State, dataset: str) -> Callable[[Iterable[DataFile]
 
 def named_datasets(connection: Any, query: str, state: State) -> list[str]:
     """Return the datasets that a query names, and `meta` if it names one of the metadata tables."""
+    return _known(tables_of(connection, query), state)
+
+
+def tables_of(connection: Any, query: str) -> set[tuple[str, str]]:
+    """Return schema and name of the tables that a query names, known or not."""
     # Never a parameter: the first one makes DuckDB import pandas, which takes a second.
     row = connection.execute(f"SELECT json_serialize_sql({literal(query)})").fetchone()
     tree = json.loads(row[0])
     if tree.get("error"):
-        return _parsed(query, state)
-    found = {(node.get("schema_name", ""), node.get("table_name", "")) for node in _tables(tree)}
-    return _known(found, state)
+        return _parsed(query)
+    return {(node.get("schema_name", ""), node.get("table_name", "")) for node in _tables(tree)}
 
 
 def _known(names: Iterable[tuple[str, str]], state: State) -> list[str]:
@@ -171,7 +196,7 @@ def _tables(node: Any) -> Iterator[dict[str, Any]]:
             yield from _tables(value)
 
 
-def _parsed(query: str, state: State) -> list[str]:
+def _parsed(query: str) -> set[tuple[str, str]]:
     """Find table names where DuckDB serialises none: DESCRIBE, COPY, PIVOT and the like."""
     import sqlglot
     from sqlglot import exp
@@ -179,6 +204,6 @@ def _parsed(query: str, state: State) -> list[str]:
     try:
         trees = sqlglot.parse(query, dialect="duckdb")
     except sqlglot.errors.SqlglotError:
-        return []
+        return set()
     tables = [table for tree in trees if tree for table in tree.find_all(exp.Table)]
-    return _known({(table.db, table.name) for table in tables}, state)
+    return {(table.db, table.name) for table in tables}

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
+from itertools import cycle
 from pathlib import Path
 from typing import Protocol
 
@@ -45,28 +47,42 @@ class Sink:
         self.count = 0
         self.kept = False
         self._file = file
+        self._hasher = ThreadPoolExecutor(1)
         self._hash = hashlib.sha256()
+        self._hashing: Future[None] | None = None
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append `data`."""
+        """Append `data`; it must stay as it is until the next call, for it is hashed meanwhile."""
         rest = memoryview(data)
-        self._hash.update(rest)
+        self._wait()
+        self._hashing = self._hasher.submit(self._hash.update, rest)
         self.count += len(rest)
         with _writing(self.path):
             while rest:
                 rest = rest[self._file.write(rest) or 0 :]
 
+    def _wait(self) -> None:
+        if self._hashing:
+            self._hashing.result()
+
     def restart(self) -> None:
         """Forget everything that was written."""
         with _writing(self.path):
             self._file.truncate(self._file.seek(0))
+        self._wait()
         self._hash, self.count = hashlib.sha256(), 0
 
     def keep(self, *, name: str, url: str, etag: str = "", last_modified: str = "") -> Fetched:
         """Let the file stay, and return what it is."""
         self.kept = True
+        self._wait()
         sha256 = self._hash.hexdigest()
         return Fetched(self.path, name, self.count, sha256, url, etag, last_modified)
+
+    def close(self) -> None:
+        """Close the file, and end the thread that hashes."""
+        self._hasher.shutdown()
+        self._file.close()
 
 
 @contextmanager
@@ -76,7 +92,7 @@ def new_sink(path: Path) -> Iterator[Sink]:
         file = FileIO(path, "xb")
     sink = Sink(path, file)
     try:
-        with file:
+        with closing(sink):
             yield sink
     finally:
         if not sink.kept:
@@ -85,9 +101,12 @@ def new_sink(path: Path) -> Iterator[Sink]:
 
 
 def copy(source: Readable, sink: Sink) -> None:
-    """Write all that `source` gives to `sink`, chunk by chunk."""
-    buffer = memoryview(bytearray(CHUNK))
-    while got := source.readinto(buffer):
+    """Write all that `source` gives to `sink`: one chunk is read while the one before is hashed."""
+    buffers = cycle([memoryview(bytearray(CHUNK)), memoryview(bytearray(CHUNK))])
+    for buffer in buffers:
+        got = source.readinto(buffer)
+        if not got:
+            return
         sink.write(buffer[:got])
 
 

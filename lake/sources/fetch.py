@@ -6,6 +6,7 @@ from lake.config.source import is_http
 from lake.sources.copy import Fetched
 from lake.sources.file import fetch_file, fetch_stream
 from lake.sources.http import PATIENT, Patience, fetch_http
+from lake.sources.path import supported
 
 __all__ = ["PATIENT", "Fetched", "Patience", "fetch", "fetch_stream"]
 
@@ -15,7 +16,6 @@ def fetch(
     to: Path,
     *,
     etag: str = "",
-    last_modified: str = "",
     patience: Patience = PATIENT,
 ) -> Fetched | None:
     """Bring what `url` holds now to the new file `to`; None if a web server says "as before".
@@ -27,15 +27,14 @@ def fetch(
         url: `http(s)://…`, `file:///…` or a path.
         to: where the bytes go; nothing is there yet.
         etag: what the last fetch of this very URL gave; asks a web server for something newer.
-        last_modified: the same, for a server that gives no ETag.
         patience: how long to wait for a web server, and how often to ask.
 
     Raises:
         SourceMissing: there is nothing.
         SourceIncomplete: it broke off, changed meanwhile, or did not answer. Safe to retry.
-        SourceUnreadable: it is refused, or no file.
+        SourceUnreadable: it is refused, no file, or a URL of another kind.
         StoreUnavailable: `to` cannot be written.
     """
     if is_http(url):
-        return fetch_http(url, to, etag=etag, last_modified=last_modified, patience=patience)
-    return fetch_file(url, to)
+        return fetch_http(url, to, etag=etag, patience=patience)
+    return fetch_file(supported(url), to)

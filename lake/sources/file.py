@@ -51,6 +51,8 @@ def _open(path: Path) -> FileIO:
         raise SourceMissing(
             f"there is no file {path}: look at the name, or at the folder"
         ) from None
+    except ValueError:
+        raise SourceUnreadable(f"{str(path)!r} can be no path: look at the name") from None
     except IsADirectoryError:
         raise SourceUnreadable(
             f"{path} is a folder: name a file, or a glob such as {path}/*"

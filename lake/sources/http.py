@@ -69,15 +69,13 @@ class _NotModified(Exception):
     """The server has what we had."""
 
 
-def fetch_http(
-    url: str, to: Path, *, etag: str, last_modified: str, patience: Patience
-) -> Fetched | None:
+def fetch_http(url: str, to: Path, *, etag: str, patience: Patience) -> Fetched | None:
     """Fetch `url` into the new file `to`; None if the server says that nothing changed.
 
     `lake.sources.fetch.fetch` tells the arguments and errors.
     """
     with new_sink(to) as sink:
-        download = _Download(url, sink, _Mark(etag, last_modified), patience)
+        download = _Download(url, sink, etag, patience)
         try:
             mark = download.run()
         except _NotModified:
@@ -96,7 +94,7 @@ def _name(url: str) -> str:
 class _Download:
     """One URL on its way into one sink, over as many tries as it takes."""
 
-    def __init__(self, url: str, sink: Sink, had: _Mark, patience: Patience) -> None:
+    def __init__(self, url: str, sink: Sink, had: str, patience: Patience) -> None:
         self._url, self._sink, self._had, self._patience = url, sink, had, patience
         self._shown = recorded(url)
         self._end = time.monotonic() + patience.deadline_s
@@ -136,9 +134,8 @@ class _Download:
     def _headers(self) -> dict[str, str]:
         if self._sink.count:
             return {"Range": f"bytes={self._sink.count}-", "If-Match": self._mark.etag}
-        if self._had.etag:
-            return {"If-None-Match": self._had.etag}
-        return {"If-Modified-Since": self._had.last_modified} if self._had.last_modified else {}
+        # Never `If-Modified-Since`: a time may be older than what it replaces, and lasts a second.
+        return {"If-None-Match": self._had} if self._had else {}
 
     def _open(self, headers: dict[str, str]) -> HTTPResponse:
         left_s = max(self._end - time.monotonic(), 0.001)
@@ -156,7 +153,7 @@ class _Download:
 
     def _refusal(self, error: HTTPError, sent: Mapping[str, str]) -> Exception:
         code, said = error.code, _said(error.code)
-        if code == 304 and not self._sink.count and (self._had.etag or self._had.last_modified):
+        if code == 304 and not self._sink.count and self._had:
             return _NotModified()
         if "If-Match" in sent and code in (412, 416):
             self._sink.restart()

@@ -3,7 +3,7 @@
 import glob
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from lake import layout
-from lake.config.period import after, interval, steps
+from lake.config.period import after, interval, start, steps
 from lake.config.secrets import expand
 from lake.config.source import is_http
 from lake.config.template import Moment, field_text, fill
@@ -19,7 +19,7 @@ from lake.config.types import Key, Source
 from lake.errors import InvalidConfig, SourceMissing
 from lake.sources import listing
 from lake.sources.listing import Values
-from lake.sources.path import local_path
+from lake.sources.path import local_path, supported
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Request:
     partition: str
     """As text, `month=2024-01`; `""` for a source without partitions."""
     urls: tuple[str, ...]
+    """None where a folder has no file of it, though it has files of others."""
     within_lag: bool = False
     """What is not there yet may still come: a 404 is no error."""
 
@@ -51,6 +52,7 @@ def requests(
     now: datetime,
     timezone: str,
     environ: Mapping[str, str],
+    known: Callable[[], Collection[str]] = tuple,
 ) -> tuple[Request, ...]:
     """Return what `source` is asked for, in order of its partitions.
 
@@ -64,6 +66,8 @@ def requests(
         now: aware; no period that begins later is asked for.
         timezone: the lake's, such as `Europe/Paris`: what a day is.
         environ: where the `${NAME}` of the URL are looked up.
+        known: gives the partitions that the lake holds; asked for a folder only. Those of which
+            it shows no file any more come as requests without a place.
 
     Raises:
         InvalidConfig: a variable is not set, or `since` or `until` is no period.
@@ -78,10 +82,13 @@ def requests(
             f"[sources.{source.name}] partition.{timed[0]} has no since: say which is the first"
         )
     if timed and not web:
-        return _listed(source, window, literal)
+        found = _listed(source, window, literal)
+        return (*found, *_vanished(source, window, {one.partition for one in found}, known()))
     asked = [
         _asked(source, values, window, literal, web=web) for values in _choices(source, window)
     ]
+    if asked and not any(one.urls for one in asked):
+        raise SourceMissing(f"no file fits {source.url}: look at the path, or at the folder")
     return _distinct(source, asked)
 
 
@@ -117,6 +124,32 @@ def _listed(source: Source, window: Window, literal: Callable[[str], str]) -> tu
         for values, paths in found
         if _lies_in(values, window)
     )
+
+
+def _vanished(
+    source: Source, window: Window, found: Collection[str], known: Collection[str]
+) -> Iterator[Request]:
+    """Give those of `known` that the source could show, and that are not `found`."""
+    for text in sorted(set(known).difference(found)):
+        values = _known_values(source, layout.partition_values(text))
+        if values and _lies_in(values, window):
+            yield Request(text, ())
+
+
+def _known_values(source: Source, texts: Mapping[str, str]) -> Values | None:
+    """Return a partition's values as the source's keys have them; None if it is not of those."""
+    if list(texts) != list(source.partition):
+        return None
+    values: Values = {}
+    for name, key in source.partition.items():
+        text = texts[name]
+        if not key.every and text not in key.values:
+            return None
+        try:
+            values[name] = Moment(start(text, key.every), key.every) if key.every else text
+        except InvalidConfig:
+            return None
+    return values
 
 
 def _choices(source: Source, window: Window) -> Iterator[Values]:
@@ -167,17 +200,14 @@ def _asked(
 
 
 def _files(source: Source, url: str) -> tuple[str, ...]:
-    found = listing.files(local_path(url), root=source.root.absolute())
-    if not found:
-        raise SourceMissing(f"no file fits {url}: look at the path, or at the folder")
-    return found
+    return listing.files(local_path(supported(url)), root=source.root.absolute())
 
 
 def _distinct(source: Source, asked: list[Request]) -> tuple[Request, ...]:
     """Refuse to land the same bytes as two partitions, as `{month:%m}` over two years would."""
     seen: dict[tuple[str, ...], str] = {}
     for request in asked:
-        if request.urls in seen:
+        if request.urls and request.urls in seen:
             raise InvalidConfig(
                 f"[sources.{source.name}] url: {seen[request.urls]} and {request.partition} are"
                 " the same place: put all of the key in it"

@@ -77,6 +77,16 @@ def test_each_stage_goes_alone(project: Run) -> None:
     assert project("status").out.splitlines()[-1] == "fares  TIME     1"
 
 
+def test_a_table_that_is_none_is_told_with_those_that_are(project: Run) -> None:
+    for more in ((), ("--plan",)):
+        assert project("load", "nope", *more) == Ran(
+            1, "", "error: 'nope' is not in [warehouse] load: there is fares\n"
+        )
+        assert project("load", "faers", *more) == Ran(
+            1, "", "error: 'faers' is not in [warehouse] load; did you mean fares?\n"
+        )
+
+
 def test_a_failed_check_withholds_its_model_and_says_what_it_found(
     project: Run, here: Path
 ) -> None:

@@ -215,3 +215,175 @@ def test_a_plan_fetches_nothing(run: Run, here: Path) -> None:
         }
     ]
     assert run("ls", "--json").out == "[]\n"
+
+
+SECRET = {"USER_": "ada", "PASS_": "s3cr3t"}
+
+
+def _secret_source(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRET.items():
+        monkeypatch.setenv(name, value)
+    (here / "lake.toml").write_text(
+        '[lake]\nurl = "data"\n'
+        '[sources.trips]\nurl = "https://${USER_}:${PASS_}@127.0.0.1:9/t.csv?token=${PASS_}&a=1"\n'
+    )
+
+
+@pytest.mark.parametrize("words", [("land", "--plan"), ("elt", "--plan")])
+def test_a_plan_shows_no_secret(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    _secret_source(here, monkeypatch)
+    run("init")
+    for ran in (run(*words), run(*words, "--json")):
+        assert ran.code == 0
+        assert "https://127.0.0.1:9/t.csv?a=1" in ran.out
+        assert "s3cr3t" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("more", [(), ("--plan",), ("--json",)])
+@pytest.mark.parametrize("scheme", ["ftp", "s3", "S3"])
+def test_a_url_of_another_kind_is_refused_without_its_secret(
+    run: Run, scheme: str, more: tuple[str, ...]
+) -> None:
+    run("init", "data")
+    url = f"{scheme}://user:s3cr3t@x/y.csv"
+    assert run("land", url, "--as", "raw.t", "--lake", "data", *more) == Ran(
+        1,
+        "",
+        f"error: {scheme.lower()}://x/y.csv cannot be fetched: {scheme}:// is not supported by this"
+        " version; give a path, file:///… or https://…\n",
+    )
+
+
+def test_a_url_in_place_of_a_source_shows_no_secret(run: Run) -> None:
+    run("init", "data")
+    for more in ((), ("--plan",)):
+        ran = run("land", "https://user:s3cr3t@x/y.csv", "--lake", "data", *more)
+        assert (ran.code, ran.out) == (1, "")
+        assert "s3cr3t" not in ran.err
+
+
+def test_a_variable_that_holds_a_url_of_another_kind_is_refused(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASE", "ftp://user:s3cr3t@x")
+    (here / "lake.toml").write_text('[lake]\nurl = "data"\n[sources.t]\nurl = "${BASE}/y.csv"\n')
+    run("init")
+    code, out, err = run("land")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ftp://x/y.csv cannot be fetched: ftp:// is not supported")
+
+
+def test_a_source_that_cannot_be_planned_does_not_hide_the_others(run: Run, here: Path) -> None:
+    (here / "lake.toml").write_text(
+        '[lake]\nurl = "data"\n'
+        '[sources.a]\nurl = "a_{month}.csv"\npartition.month = { every = "month" }\n'
+        '[sources.b]\nurl = "b.csv"\n'
+        '[sources.c]\nurl = "${NOT_SET}/c.csv"\n'
+    )
+    run("init")
+    errors = [
+        "error: no file fits a_{month}.csv: look at the path, or at the folder",
+        "error: [sources.c] url: the environment variable NOT_SET is not set: export NOT_SET first",
+    ]
+    code, out, err = run("land", "--plan")
+    assert (code, out, err.splitlines()) == (
+        1,
+        "raw.b  nothing yet; would ask HERE/b.csv\n",
+        errors,
+    )
+    code, out, err = run("land", "--plan", "--json")
+    assert (code, [one["dataset"] for one in json.loads(out)]) == (1, ["raw.b"])
+    assert err.splitlines() == errors
+    assert run("land", "a", "--plan") == Ran(1, "", errors[0] + "\n")
+
+
+NO_TEXT = "bad\udcff.csv"
+
+
+def test_a_file_name_that_is_no_text_is_recorded_percent_encoded(run: Run, here: Path) -> None:
+    (here / NO_TEXT).write_text(CSV)
+    run("init", "data")
+    lake = ("--lake", "data")
+    assert run("land", NO_TEXT, "--as", "raw.n4", *lake).code == 0
+    shown = json.loads(run("show", "raw.n4", "--json", *lake).out)["current"]
+    assert shown["source"]["name"] == "bad%FF.csv"
+    assert shown["source"]["url"].endswith("/bad%FF.csv")
+    (path,) = (here / "data").rglob("_receipt.json")
+    receipt = json.loads(path.read_text(encoding="utf-8"))
+    assert receipt["sources"][0]["name"] == "bad%FF.csv"
+    assert run("land", NO_TEXT, "--as", "raw.n4", *lake).out.startswith("raw.n4  unchanged: ")
+    planned = run("land", NO_TEXT, "--as", "raw.n4", "--plan", "--json", *lake).out
+    assert json.loads(planned.encode())[0]["from"] == [NO_TEXT]
+    assert run("get", "raw.n4", "-o", "back", *lake).code == 0
+    assert (here / "back" / "bad%FF.csv").read_text() == CSV
+
+
+def test_a_glob_may_find_a_file_name_that_is_no_text(run: Run, here: Path) -> None:
+    (here / NO_TEXT).write_text(CSV)
+    (here / "good.csv").write_text(CSV)
+    (here / "lake.toml").write_text('[lake]\nurl = "data"\n[sources.n]\nurl = "*.csv"\n')
+    run("init")
+    assert run("land").out.startswith("raw.n  landed v1: 4 rows, ")
+    assert run("sql", "SELECT count(*) AS n FROM raw.n").out == "n\n4\n"
+
+
+def test_a_partition_whose_files_vanish_is_told_and_kept(run: Run, here: Path) -> None:
+    (here / "lake.toml").write_text(
+        '[lake]\nurl = "data"\n[sources.trips]\nurl = "trips_{month}.csv"\n'
+        'partition.month = { every = "month" }\n'
+    )
+    months = [here / f"trips_2024-0{number}.csv" for number in (1, 2, 3)]
+    for month in months:
+        month.write_text(CSV)
+    run("init")
+    run("land")
+    months[0].unlink()
+    assert run("land", "--plan", "--until", "2024-01").out == (
+        "raw.trips/month=2024-01  v1; no file of it is there\n"
+    )
+    code, out, err = run("land", "--since", "2024-02")
+    assert (code, err, "2024-01" in out) == (0, "", False)
+    code, out, err = run("land")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[2:] == [
+        "raw.trips/month=2024-01  gone at the source: v1 is kept",
+        "2 unchanged, 1 gone: commit 2",
+    ]
+    assert [one["gone"] for one in json.loads(run("ls", "raw.trips", "--json").out)] == [
+        *(True, False, False)
+    ]
+    assert run("land").out.splitlines()[-1].endswith("the lake stays at commit 2")
+    assert run("sql", "SELECT count(*) AS n FROM raw.trips").out == "n\n6\n"
+    months[0].write_text("id,fare\n7,7.5\n")
+    assert run("land").out.startswith("raw.trips/month=2024-01  landed v2: 1 row")
+    for month in months:
+        month.unlink()
+    assert run("land") == Ran(
+        1, "", "error: no file fits trips_{month}.csv: look at the path, or at the folder\n"
+    )
+    assert not any(one["gone"] for one in json.loads(run("ls", "raw.trips", "--json").out))
+
+
+def test_of_a_glob_with_values_each_value_may_vanish_alone(run: Run, here: Path) -> None:
+    (here / "lake.toml").write_text(
+        '[lake]\nurl = "data"\n[sources.trips]\nurl = "{kind}_*.csv"\n'
+        'partition.kind = { values = ["a", "b"] }\n'
+    )
+    run("init")
+    (here / "a_1.csv").write_text(CSV)
+    code, out, err = run("land")
+    assert (code, out.startswith("raw.trips/kind=a  landed v1: ")) == (1, True)
+    assert err == (
+        "error: no file of raw.trips/kind=b is where its source looks: look at the path, or at the"
+        " folder\n"
+    )
+    (here / "a_1.csv").rename(here / "b_1.csv")
+    code, out, err = run("land")
+    assert (code, err) == (0, "")
+    assert out.startswith("raw.trips/kind=a  gone at the source: v1 is kept\n")
+    (here / "b_1.csv").unlink()
+    assert run("land") == Ran(
+        1, "", "error: no file fits {kind}_*.csv: look at the path, or at the folder\n"
+    )

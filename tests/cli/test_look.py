@@ -62,6 +62,11 @@ def test_ls_of_a_dataset_lists_its_partitions_also_of_former_times(lake: Run) ->
         (("tag", "2024"), 1, "'2024' is no tag: it starts with a letter"),
         (("tag", "v3"), 1, "'v3' is no tag: it starts with a letter"),
         (("attach", "/nowhere/x.duckdb"), 1, "cannot write /nowhere/x.duckdb: "),
+        (
+            ("ls", "--env", "prod"),
+            1,
+            "HERE/lake.toml: there is no [env.prod]: there is no [env.…] at",
+        ),
         (("files", "raw.trips/month"), 1, "'month' is no partition: write KEY=VALUE"),
     ],
 )
@@ -90,6 +95,7 @@ def test_show_tells_where_a_version_came_from(lake: Run, here: Path) -> None:
     assert "receipt raw/trips/month=2024-02/version=V/_receipt.json" in lines
     assert "raw/trips/month=2024-02/version=V/trips_2024-02.csv" in lines
     assert "the original, 14 B, sha256 SHA256" in lines
+    assert any(text.startswith("1 row, ") for text in lines)
 
 
 def test_show_schema_tells_the_rule_of_each_column(lake: Run) -> None:
@@ -154,6 +160,26 @@ def test_get_overwrites_nothing(lake: Run) -> None:
         "",
         "error: back/month=2024-01/trips_2024-01.csv is there already: choose an empty folder\n",
     )
+
+
+def test_get_into_what_is_no_folder_is_one_error(lake: Run, here: Path) -> None:
+    assert lake("get", "raw.trips/month=2024-01", "-o", "lake.toml/x") == Ran(
+        1,
+        "",
+        "error: cannot write lake.toml/x/trips_2024-01.csv: Not a directory; choose another"
+        " folder\n",
+    )
+    assert (here / "lake.toml").is_file()
+    long = lake("get", "raw.trips/month=2024-01", "-o", "x" * 300)
+    assert (long.code, long.out, long.err.count("\n")) == (1, "", 1)
+    assert "File name too long" in long.err
+
+
+def test_any_error_of_this_machine_is_one_line_without_its_number(lake: Run) -> None:
+    code, out, err = lake("attach", "lake.toml/x.duckdb")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "Not a directory" in err
+    assert "Errno" not in err
 
 
 def test_attach_writes_a_file_for_any_duckdb(lake: Run, here: Path) -> None:

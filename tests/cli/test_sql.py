@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import pty
@@ -41,8 +42,26 @@ def test_null_and_odd_texts_can_be_told_in_a_table(lake: Run) -> None:
         ),
         (
             "SELECT * FROM raw.tripz",
-            'Catalog Error: Table with name tripz does not exist! Did you mean "trips"?'
-            " (line 1, column 15)",
+            "there is no dataset raw.tripz at commit 2 (line 1, column 15); did you mean"
+            " raw.trips?",
+        ),
+        (
+            "FROM raw.nope JOIN raw.trips USING (id)",
+            "there is no dataset raw.nope at commit 2 (line 1, column 6)",
+        ),
+        (
+            "FROM meta.laods",
+            "there is no table meta.laods at commit 2 (line 1, column 6); did you mean meta.loads?",
+        ),
+        (
+            "FROM _note, meta.loads",
+            "Catalog Error: Table with name _note does not exist! (line 1, column 6)",
+        ),
+        ("SELECT 1\0", "the query holds a NUL character, which no SQL can: remove it"),
+        (
+            "SELECT '\udcff'",
+            "the query is no valid text: character 9 is a lone byte or surrogate; write it as"
+            " UTF-8",
         ),
         ("SELECT 'a'::INT", "Conversion Error: Could not convert string 'a' to INT32"),
         ("SELECT error('mine')", "Invalid Input Error: mine"),
@@ -101,6 +120,33 @@ def test_what_a_format_cannot_hold_is_refused_and_no_file_is_left(lake: Run, her
     assert [path.name for path in here.glob("*i.parquet*")] == []
 
 
+def test_a_number_that_parquet_cannot_hold_is_told_of_the_query(lake: Run) -> None:
+    query = "SELECT 9223372036854775808::HUGEINT AS h"
+    assert lake("sql", query, "-o", "h.parquet") == Ran(
+        1,
+        "",
+        "error: the answer: column 'h' is HUGEINT and holds 9223372036854775808, which BIGINT"
+        ' cannot hold exactly: write CAST("h" AS DECIMAL(38,0)) in the query, or another type\n',
+    )
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.table"])
+def test_an_ending_that_says_no_format_is_refused(lake: Run, here: Path, name: str) -> None:
+    assert lake("sql", "SELECT 7 AS n", "-o", name) == Ran(
+        2,
+        "",
+        f"error: '{name}' does not end in .txt, .csv, .json, .parquet: give --format table, csv,"
+        " json or parquet; see `lake sql --help`\n",
+    )
+    assert lake("sql", "SELECT 7 AS n", "-o", name, "--format", "csv") == Ran(0, "", "")
+    assert (here / name).read_text() == "n\n7\n"
+
+
+def test_a_dash_is_stdout(lake: Run, here: Path) -> None:
+    assert lake("sql", "SELECT 7 AS n", "-o", "-") == Ran(0, "n\n7\n", "")
+    assert not (here / "-").exists()
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.parquet"])
 def test_the_ending_of_the_file_says_the_format(lake: Run, here: Path, name: str) -> None:
     assert lake("sql", "SELECT 7 AS n", "-o", name) == Ran(0, "", "")
@@ -108,7 +154,7 @@ def test_the_ending_of_the_file_says_the_format(lake: Run, here: Path, name: str
 
 
 def test_a_file_that_cannot_be_written_is_one_error(lake: Run) -> None:
-    for name in ("nowhere/a.csv", "nowhere/a"):
+    for name in ("nowhere/a.csv", "nowhere/a.txt", "lake.toml/nowhere/a.csv"):
         code, out, err = lake("sql", "SELECT 7 AS n", "-o", name)
         assert (code, out, err.count("\n")) == (1, "", 1)
         assert "nowhere/" in err
@@ -119,6 +165,28 @@ def test_statements_come_through_a_pipe(lake: Run) -> None:
     text = "CREATE TABLE t AS SELECT 1 AS a; INSERT INTO t VALUES (2); SELECT sum(a) AS s FROM t;"
     done = subprocess.run([*LAKE, "sql"], input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "s\n3\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "out", "error"),
+    [
+        (b"", ("--json",), "[]\n", ""),
+        (b"CREATE TABLE t (a INT)", ("--json",), "[]\n", ""),
+        (b"select 1\0", (), "", "the query holds a NUL character, which no SQL can: remove it"),
+        (b"select '\xff'", (), "", "standard input is no UTF-8 text: invalid start byte at byte 8"),
+    ],
+)
+def test_any_bytes_may_come_through_a_pipe(
+    lake: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    text: bytes,
+    words: tuple[str, ...],
+    out: str,
+    error: str,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+    said = f"error: {error}\n" if error else ""
+    assert lake("sql", *words) == Ran(1 if error else 0, out, said)
 
 
 def test_one_document_holds_one_answer(lake: Run) -> None:

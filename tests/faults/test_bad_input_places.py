@@ -134,8 +134,8 @@ def test_a_disk_that_takes_no_more_bytes_anywhere_stops_the_landing_in_one_line(
     )
     assert done.stderr == ""
     wanted = (
-        "StoreUnavailable …/fetched-0 cannot be written: File too large; make room there, or set"
-        " TMPDIR"
+        "StoreUnavailable raw.trips/month=2024-02 could not be stored in file://…: File too large;"
+        " nothing was published, run the same command again when that is mended"
     )
     assert re.search(like(wanted), done.stdout.strip())
     assert walked.open().commit == 4

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -195,3 +196,13 @@ def test_a_null_does_not_agree_with_a_partition(tmp_path: Path) -> None:
     assert check_partition_column(path, "month", "2024-01") == (
         "column 'month' must be '2024-01' as its partition is, but 1 row disagrees, the first: NULL"
     )
+
+
+def test_an_open_connection_gives_the_same_whatever_its_time_zone(tmp_path: Path) -> None:
+    moment = pa.array([datetime(2024, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
+    path = write(tmp_path, {"a": moment}, statistics=False)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'America/New_York'")
+        found = inspect_parquet(path, name="f", connection=connection)
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
+    assert found == inspect_parquet(path, name="f")

@@ -1,9 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lake.catalog.entries import Append, Remove
+from lake.catalog.entries import Append, Remove, Replace
 from lake.catalog.publish import Draft, publish
+from lake.catalog.state import State
+from lake.config import Source
 from lake.errors import (
     FileDamaged,
     InvalidAddress,
@@ -12,7 +15,7 @@ from lake.errors import (
     NoSuchVersion,
     VersionHeld,
 )
-from lake.lake import Lake
+from lake.lake import Lake, open_lake
 from tests.lakes import land, model, new_lake, parquet
 
 CSV = b'\xef\xbb\xbfid;name\r\n007;"a ""b"" c"\r\n8;\xc3\xa9\r\n'
@@ -48,6 +51,36 @@ def test_a_parquet_comes_back_byte_for_byte(lk: Lake) -> None:
 def test_a_csv_comes_back_as_it_was_sent(lk: Lake, name: str, data: bytes) -> None:
     lk.land(given(lk, name, data), dataset="raw.zones")
     assert got(lk, "raw.zones") == {name: data}
+
+
+@pytest.mark.parametrize(
+    "name", ["_a.csv", ".a.csv", "é & ß.csv", "100%.csv", "a.tsv", "line\n.csv", "é" * 125]
+)
+def test_a_file_comes_back_under_its_own_name(lk: Lake, name: str) -> None:
+    lk.land(given(lk, name, CSV), dataset="raw.zones")
+    assert got(lk, "raw.zones") == {name: CSV}
+
+
+def test_rows_do_not_come_back_under_the_name_of_what_was_not_kept(lk: Lake) -> None:
+    (lk.config.root / "a.csv").write_bytes(CSV)
+    source = Source("x", "a.csv", keep_original=False, root=lk.config.root)
+    lk = open_lake(lk.url, config=replace(lk.config, sources={"x": source}))
+    lk.land_sources()
+    assert got(lk, "raw.x").keys() == {"data.parquet"}
+
+
+def test_a_name_from_elsewhere_leads_nowhere_else(lk: Lake) -> None:
+    lk.land(given(lk, "a.csv", CSV), dataset="raw.x")
+    now = lk.state.partition("raw.x", "").current
+    assert now
+
+    def plan(state: State) -> Draft:
+        return Draft([Replace("raw.x", "", now.files, now.content, landed)])
+
+    for name in ("../b", "/b", "..", ".", "", "a\0b", "a\\b"):
+        landed = replace(now.landed, origin={**now.landed.origin, "name": name})
+        publish(lk.log, lk.state, plan, commit_id=lk.new_id())
+        assert got(lk, "raw.x", f"out-{lk.commit}") == {"a.csv": CSV}
 
 
 def test_former_and_held_versions_come_back_too(lk: Lake) -> None:

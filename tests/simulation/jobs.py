@@ -69,7 +69,7 @@ def landing(
     """
 
     def run(actor: Actor) -> Ended:
-        def fetch(url: str, to: Path, *, etag: str, last_modified: str) -> Fetched | None:
+        def fetch(url: str, to: Path, *, etag: str) -> Fetched | None:
             version = ask_source(actor, dataset + partition)
             if conditional and version == etag:
                 return None

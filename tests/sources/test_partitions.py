@@ -241,3 +241,35 @@ def test_a_variable_may_be_the_folder(tmp_path: Path) -> None:
     source = _folder(tmp_path, "${DIR}/{y}.csv", "in/2024.csv", y=Key("year"))
     asked = _asked(source, environ={"DIR": str(tmp_path / "in")})
     assert _found(tmp_path, asked) == {"y=2024": ["in/2024.csv"]}
+
+
+def test_what_a_folder_showed_before_is_asked_for_without_a_place(tmp_path: Path) -> None:
+    keys = {"kind": Key(values=("a", "b")), "day": Key(every="day", since="2024-01-02")}
+    source = _folder(tmp_path, "{kind}-{day}.csv", "a-2024-01-02.csv", **keys)
+    before = [
+        "kind=a/day=2024-01-02",
+        "kind=b/day=2024-01-03",
+        "kind=a/day=2024-01-01",
+        "kind=a/day=2024-01",
+        "kind=c/day=2024-01-02",
+        "day=2024-01-02/kind=a",
+        "kind=a",
+    ]
+
+    def vanished(until: str | None = None) -> list[str]:
+        found = requests(
+            source,
+            since=None,
+            until=until,
+            now=NOW,
+            timezone="UTC",
+            environ={},
+            known=lambda: before,
+        )
+        return [one.partition for one in found if not one.urls]
+
+    assert vanished() == ["kind=b/day=2024-01-03"]
+    assert vanished(until="2024-01-02") == []
+    (tmp_path / "a-2024-01-02.csv").unlink()
+    with pytest.raises(SourceMissing, match="no file fits"):
+        vanished()
