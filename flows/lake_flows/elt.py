@@ -1,9 +1,12 @@
 """The flow `elt`: land, transform and load as subflows. `python -m lake_flows.elt` runs it."""
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -71,7 +74,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lake_flows.elt", description=elt.__doc__)
     for name in ("lake", "env", "project", "since", "until"):
         parser.add_argument(f"--{name}")
-    with temporary_settings(OWN_SERVER):
+    with _ended_by_term(), temporary_settings(OWN_SERVER):
         state = elt(**vars(parser.parse_args(words)), return_state=True)
         found: Any = state.result(raise_on_failure=False)
     errors = found["errors"] if isinstance(found, dict) else [state.message]
@@ -79,6 +82,20 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {text}\n")
     sys.stdout.write("" if errors else f"{state.message}\n")
     return 1 if errors else 0
+
+
+@contextmanager
+def _ended_by_term() -> Iterator[None]:
+    """Make SIGTERM an exception: what lies on local disk is cleaned up on the way out."""
+    before = signal.signal(signal.SIGTERM, _ended)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _ended(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from lake.catalog.entries import build, plain
 from lake.config import Source
 from lake.errors import LakeError, VersionConflict, VersionHeld, raise_all
 from lake.lake import Lake
-from lake.landing.land import PARALLEL, Absent, Found, commit, stage_one
+from lake.landing.land import PARALLEL, Absent, Found, commit, stage_all, stage_one
 from lake.landing.order import Landing, Order, Staged
-from lake.landing.sources import chosen, declaration, land_source, orders
+from lake.landing.sources import chosen, declaration, orders
 from lake.landing.stage import Attempt, Known
 from lake_flows.report import Report, Row, reported
 from lake_flows.step import failure, step
@@ -134,7 +134,7 @@ def commit_source(
     """Publish what was staged of one source as one commit.
 
     What an earlier attempt staged is published too, after another look at where it goes. Where it
-    can be published no longer, the source is landed anew.
+    can be published no longer, the same partitions are landed anew.
     """
     lake, known = where.open(), orders_of(where, source, asked, at)
     found: list[tuple[Order, Found]] = [
@@ -150,9 +150,19 @@ def commit_source(
             message=f"land {declared.dataset}",
         )
     except VersionConflict:
-        landings, errors = land_source(lake, declared, since=asked.since, until=asked.until)
-        raise_all([error for error in errors if not isinstance(error, VersionHeld)])
+        landings = _anew(lake, declared, list(known.values()))
     return [plain(landing) for landing in landings]
+
+
+def _anew(lake: Lake, source: Source, orders: list[Order]) -> list[Landing]:
+    """Land what a source was asked for at the time of this run, from where the lake is now."""
+    lake.refresh()
+    attempt = _attempt(lake)
+    found, errors = stage_all(attempt, lake.state, orders, force=False)
+    said, message = [declaration(source)], f"land {source.dataset}"
+    landings = commit(attempt, lake.state, found, declare=said, message=message)
+    raise_all(errors)
+    return landings
 
 
 def _attempt(lake: Lake) -> Attempt:

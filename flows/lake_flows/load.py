@@ -9,7 +9,7 @@ from lake.catalog.entries import build, plain
 from lake.lake import Lake
 from lake.warehouse.ledger import TableLoaded
 from lake.warehouse.run import chosen, load_tables
-from lake_flows.report import Report, Row, reported
+from lake_flows.report import Report, Row, public, reported
 from lake_flows.step import failure, step
 from lake_flows.where import Where, here, warehouse_url
 
@@ -52,7 +52,7 @@ def _load(report: Report, where: Where, table: str, warehouse: str | None, chang
     state = load_table(where, table, warehouse, changed_in, return_state=True)
     error = failure(state)
     if error:
-        report.add(Row("load", table, "failed", note=str(error)))
+        report.add(Row("load", table, "failed", note=public(error)))
         report.fail(error)
         return
     loaded = build(TableLoaded, state.result())

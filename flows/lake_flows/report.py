@@ -108,9 +108,14 @@ def markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
+def public(error: Exception) -> str:
+    """Return what failed without values of the data: what Prefect keeps, many can read."""
+    return "; ".join(_sentences(error))
+
+
 def _sentences(error: Exception) -> list[str]:
     if isinstance(error, SeveralFailed):
         return [text for one in error.errors for text in _sentences(one)]
     if isinstance(error, LakeError):
-        return [str(error)]
+        return [error.public]
     return [f"{type(error).__name__}: {error}"]

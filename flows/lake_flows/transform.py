@@ -14,7 +14,7 @@ from lake.models import graph
 from lake.models.make import Made, ModelRun
 from lake.models.project import Node, Project, project
 from lake.models.run import make_model, publish_made
-from lake_flows.report import Report, Row, reported
+from lake_flows.report import Report, Row, public, reported
 from lake_flows.step import failure, is_transient, step
 from lake_flows.where import Where, here
 
@@ -84,7 +84,7 @@ def _make(
         return document
     if isinstance(error, ModelFailed):
         return error.document
-    return _document(Made(ModelRun(node.dataset, "failed", note=str(error))))
+    return _document(Made(ModelRun(node.dataset, "failed", note=public(error))))
 
 
 def _tell(report: Report, run: ModelRun) -> None:

@@ -2,7 +2,9 @@
 
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 import click
@@ -21,12 +23,19 @@ def run(words: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Paths may hold bytes that are no text; they go out as they came in.
         sys.stdout.reconfigure(errors="surrogateescape")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
     code = _exit_code(words)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         deafen()
     return code
+
+
+def _stop(number: int, frame: object) -> None:
+    """End as an error does, so that what lies in scratch folders is taken away."""
+    raise SystemExit(128 + number)
 
 
 def _exit_code(words: Sequence[str]) -> int:

@@ -31,11 +31,7 @@ def command(ctx: click.Context, call: Call, address: str | None) -> None:
             line(plain(f"{one.kind}  {one.key}: {one.found}"))
         for key in found.orphans:
             line(plain(f"orphan  {key}: no version names it, nothing reads it"))
-        line(f"{counted(found.files, 'file')}, {size(found.bytes)} read: {_verdict(found.damage)}")
+        line(f"{counted(found.files, 'file')}, {size(found.bytes)} read: {found.verdict}")
     if found.damage:
-        talk(f"error: {_verdict(found.damage)} in {lake.url}: restore it from a copy of the lake")
+        talk(f"error: {found.verdict} in {lake.url}: restore it from a copy of the lake")
         ctx.exit(1)
-
-
-def _verdict(damage: tuple[object, ...]) -> str:
-    return f"{len(damage)} damaged" if damage else "all as the log says"

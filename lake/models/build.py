@@ -2,9 +2,10 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import duckdb
 from lake import layout
 from lake.catalog.entries import File, Landed, Schema, schema_id, sha256
 from lake.catalog.log import Log
-from lake.catalog.state import State, data_files
-from lake.errors import BuildFailed, StoreUnavailable
+from lake.catalog.state import DataFile, State, data_files
+from lake.errors import BuildFailed, LakeError, StoreUnavailable
 from lake.landing.inspect import inspect_parquet
 from lake.landing.stage import sha256_of
-from lake.models.columns import OutputColumn, output_columns
+from lake.models.columns import output_columns
 from lake.models.content import content_hex, content_id, same_engine
 from lake.models.partitions import (
     OutputPartition,
@@ -29,12 +30,13 @@ from lake.models.partitions import (
 )
 from lake.models.project import Node, Project
 from lake.models.rewrite import rewrite
-from lake.models.syntax import one_line
+from lake.models.syntax import one_line, valueless
 from lake.models.types import published_select, publishing_error
 from lake.models.unit import Unit, kind_of
-from lake.query.connect import missing, open_session, select
+from lake.query.connect import missing, open_session, reader
 from lake.query.sql import file_list, identifier, literal
 from lake.version import VERSION
+from lake.words import cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,26 @@ class Result:
     schemas: Mapping[str, Schema]
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a dataset holds at a state: its files by partition, and the SELECT over any of them."""
+
+    state: State
+    files: Mapping[str, Sequence[DataFile]]
+    over: Callable[[Iterable[DataFile]], str]
+
+    def select(self, partitions: Sequence[str] | None) -> str:
+        chosen = self.files if partitions is None else sorted(set(partitions))
+        return self.over(file for text in chosen for file in self.files.get(text, ()))
+
+
 @dataclass(slots=True)
 class Bench:
     """What builds work at: one connection, a scratch folder, and the state as it would be.
 
     Attributes:
-        state: the lake with everything that this run has built so far.
+        state: the lake with everything that this run has built so far; never changed in place,
+            but put in the place of the one before.
         commit_id: of the commit that will publish it.
     """
 
@@ -72,15 +88,26 @@ class Bench:
     run: str
     scratch: Path
     connection: Any
-    bound: dict[str, str] = field(default_factory=dict)
+    _held: dict[str, "_Held"] = field(default_factory=dict)
 
     def relation(self, dataset: str, partitions: Sequence[str] | None = None) -> str:
         """Return SQL that stands after FROM for a dataset, or for some of its partitions."""
         if dataset in self.state.datasets and self.state.datasets[dataset].last_schema:
-            return f"({select(self.log, self.state, dataset, partitions=partitions)})"
+            return f"({self._holding(dataset).select(partitions)})"
         if dataset in self.project.nodes:
             return f"(SELECT * FROM ({self.query(self.project.nodes[dataset])}\n) LIMIT 0)"
         raise BuildFailed(f"{dataset} holds nothing yet: land it first")
+
+    def _holding(self, dataset: str) -> "_Held":
+        """Return a dataset's files; looked up once per state, for a model of many partitions."""
+        known = self._held.get(dataset)
+        if known is None or known.state is not self.state:
+            files: dict[str, list[DataFile]] = {}
+            for file in self.state.data_files(dataset):
+                files.setdefault(file.partition, []).append(file)
+            over = reader(self.log, self.state, dataset)
+            known = self._held[dataset] = _Held(self.state, files, over)
+        return known
 
     def query(self, node: Node, unit: Unit | None = None) -> str:
         """Return a model's SELECT over what its inputs hold."""
@@ -151,7 +178,7 @@ def _run(at: Bench, node: Node, unit: Unit, path: Path) -> None:
             f"COPY ({published}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
         )
     except duckdb.Error as exc:
-        raise _failed(node, columns, exc) from exc
+        raise failed(node, exc) from exc
 
 
 def _without_input(at: Bench, node: Node) -> BuildFailed | None:
@@ -169,12 +196,22 @@ def _values(node: Node, unit: Unit) -> dict[str, str]:
     return layout.partition_values(unit.scope)
 
 
-def _failed(node: Node, columns: Sequence[OutputColumn], exc: duckdb.Error) -> Exception:
+def failed(node: Node, exc: duckdb.Error) -> LakeError:
+    """Return what it means for a model that DuckDB failed at it."""
     if isinstance(exc, (duckdb.IOException, duckdb.OutOfMemoryException)):
-        return StoreUnavailable(f"{node.model.path} could not be built: {one_line(str(exc))}")
-    return publishing_error(exc, path=node.model.path) or BuildFailed(
-        f"{node.model.path} could not be built: {one_line(str(exc))}"
-    )
+        return StoreUnavailable(
+            f"{node.model.path} could not be built: {_said(exc)}; mend that, then transform again"
+        )
+    if wrong := publishing_error(exc, path=node.model.path):
+        return wrong
+    what, todo = f"{node.model.path} could not be built", "change the SELECT, or what it reads"
+    return BuildFailed(f"{what}: {_said(exc)}; {todo}").told_as(f"{what}: {valueless(exc)}; {todo}")
+
+
+def _said(exc: duckdb.Error) -> str:
+    """Return what DuckDB says, without the kind of error in front."""
+    text = one_line(str(exc))
+    return text.partition("Error: ")[2] or text
 
 
 def _parquet(paths: Sequence[str]) -> str:
@@ -188,10 +225,10 @@ def _refuse_leaks(at: Bench, node: Node, unit: Unit, relation: str) -> None:
     found = leak(at.connection, relation, _values(node, unit))
     if found.count:
         rows = "1 row lies" if found.count == 1 else f"{found.count:,} rows lie"
-        raise BuildFailed(
-            f"{node.model.path}: {rows} outside of {unit.scope}, which it builds, the first:"
-            f' {_row(found.columns, found.rows[0])}; filter them out, or read with "each"'
-        )
+        what = f"{node.model.path}: {rows} outside of {unit.scope}, which it builds"
+        todo = 'filter them out, or read with "each"'
+        first = _row(found.columns, found.rows[0])
+        raise BuildFailed(f"{what}, the first: {first}; {todo}").told_as(f"{what}; {todo}")
 
 
 def _row(columns: Sequence[str], row: Sequence[Any]) -> str:
@@ -285,10 +322,10 @@ def _upload(
     folder = layout.version(node.dataset, part.text, at=now, content=named, commit_id=at.commit_id)
     files = []
     for number, path in enumerate(paths):
-        found = inspect_parquet(path, name=path.name)
+        found = inspect_parquet(path, name=path.name, connection=at.connection)
         schemas[schema_id(found.schema)] = found.schema
         key = f"{folder}part-{number}.parquet"
-        at.log.store.upload(path, key)
+        _stored(at, node, partial(at.log.store.upload, path, key))
         files.append(
             File(
                 key,
@@ -301,9 +338,20 @@ def _upload(
             )
         )
     receipt = folder + layout.RECEIPT
-    at.log.store.put_new(receipt, _receipt(at, node, unit, part, content, files))
+    said = _receipt(at, node, unit, part, content, files)
+    _stored(at, node, partial(at.log.store.put_new, receipt, said))
     landed = Landed(at=now.isoformat(timespec="seconds"), receipt=receipt, run=at.run)
     return Fragment(part.text, content, tuple(files), landed)
+
+
+def _stored(at: Bench, node: Node, store: Callable[[], None]) -> None:
+    try:
+        store()
+    except OSError as exc:
+        raise StoreUnavailable(
+            f"{node.model.path} could not be stored in {at.log.store.url}: {cause(exc)}; nothing"
+            " was published, run the same command again when that is mended"
+        ) from exc
 
 
 def _receipt(

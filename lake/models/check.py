@@ -11,7 +11,7 @@ from lake.errors import ModelInvalid
 from lake.models.checks import Check, Value
 from lake.models.inputs import Reference, references
 from lake.models.rewrite import rewrite
-from lake.models.syntax import Statement, one_line, statement
+from lake.models.syntax import Statement, one_line, statement, valueless
 from lake.query.sql import identifier, literal, qualified
 
 
@@ -85,9 +85,9 @@ def run_check(
         columns = tuple(item[0] for item in cursor.description or ())
         return CheckOutcome(check.name, failed, columns, tuple(cursor.fetchall()), check.severity)
     except duckdb.Error as exc:
-        raise ModelInvalid(
-            f"{check.path}: check {check.name!r} cannot run: {one_line(str(exc))};"
-            " correct it in the header"
+        what, todo = f"{check.path}: check {check.name!r} cannot run", "correct it in the header"
+        raise ModelInvalid(f"{what}: {one_line(str(exc))}; {todo}").told_as(
+            f"{what}: {valueless(exc)}; {todo}"
         ) from exc
 
 

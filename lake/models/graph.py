@@ -42,18 +42,6 @@ def upstream(reads: Mapping[str, Collection[str]], names: Collection[str]) -> fr
     return _reached({name: set(items) & reads.keys() for name, items in reads.items()}, names)
 
 
-def downstream(reads: Mapping[str, Collection[str]], names: Collection[str]) -> frozenset[str]:
-    """Return the models that hang on `names`, at any distance; not `names` themselves.
-
-    `names` may be raw datasets too.
-    """
-    readers: dict[str, set[str]] = {}
-    for name, items in reads.items():
-        for item in items:
-            readers.setdefault(item, set()).add(name)
-    return _reached(readers, names)
-
-
 def _reached(edges: Mapping[str, Collection[str]], names: Collection[str]) -> frozenset[str]:
     found: set[str] = set()
     new = set(names)

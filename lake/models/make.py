@@ -1,16 +1,24 @@
-"""One model made: its stale units built, put together with the rest, and checked."""
+"""One model made: its stale units built, put together with the rest, and checked.
+
+A check runs where something is built: the same rows pass again. Only `fresh` looks at the clock, so
+it runs every time. Where it fails and nothing is to build, the model fails and what hangs on it is
+withheld, but what is published stays; no build takes the place of rows that do not come.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import duckdb
+
 from lake.catalog import fold
 from lake.catalog.entries import Built, Change, CheckResult, Declare, Note, Schema
 from lake.errors import CheckFailed, LakeError
 from lake.models.assemble import Outcome, assemble
-from lake.models.build import Bench, Result, build
+from lake.models.build import Bench, Result, build, failed
 from lake.models.check import CheckOutcome, Sight, run_check
+from lake.models.checks import Check
 from lake.models.project import Node
 from lake.models.unit import Unit, gone, stale, units
 from lake.schema.admit import prepare
@@ -26,7 +34,8 @@ class ModelRun:
         built: how many builds ran; the others' keys were the last ones'.
         changed: partitions with another content.
         removed: partitions that it produces no longer.
-        note: why it failed, was withheld, or (a plan) would run.
+        note: why it failed, was withheld, or (a plan) would run; it quotes no data.
+        checks: what they found; their rows are the only data that a run holds.
     """
 
     dataset: str
@@ -91,9 +100,15 @@ def make(at: Bench, node: Node, before: Sequence[Made], memo: Memo) -> Made:
     started, state = time.monotonic(), at.state
     try:
         made = _make(at, node, memo)
-    except LakeError as error:
+    except (LakeError, duckdb.Error) as exc:
         at.state = state
-        made = Made(ModelRun(node.dataset, "failed", note=str(error)), error=error)
+        error = exc if isinstance(exc, LakeError) else failed(node, exc)
+        made = Made(ModelRun(node.dataset, "failed", note=error.public), error=error)
+    except RuntimeError as exc:
+        # What a signal raises, DuckDB makes the cause of "Query interrupted".
+        if exc.__cause__ is None or isinstance(exc.__cause__, Exception):
+            raise
+        raise exc.__cause__ from None
     return replace(made, run=replace(made.run, seconds=time.monotonic() - started))
 
 
@@ -101,17 +116,17 @@ def _make(at: Bench, node: Node, memo: Memo) -> Made:
     every = units(node, at.state)
     todo, lost = stale(node, at.state, every), gone(node, at.state, every)
     if not todo and not lost:
-        return Made(ModelRun(node.dataset, "unchanged"))
+        return _unchanged(at, node)
     results = tuple(_built(at, node, unit, memo) for unit in todo)
     outcome = assemble(at, node, every, results, lost)
-    before = at.state
-    at.state = before.fork()
+    before, after = at.state, at.state.fork()
     prepare(at.log, before, outcome.changes, outcome.schemas)
-    fold.apply_changes(at.state, [*outcome.changes, *outcome.builds], outcome.schemas)
-    checks = _check(at, node, outcome)
-    if any(check.failed and check.severity == "error" for check in checks):
+    fold.apply_changes(after, [*outcome.changes, *outcome.builds], outcome.schemas)
+    at.state = after
+    checks = _check(at, node, node.model.checks, outcome.changed)
+    if _wrong(checks):
         at.state = before
-        return _refused(node, results, checks)
+        return _refused(node, f"{node.dataset} was withheld", checks, results)
     return _passed(at, node, outcome, results, checks)
 
 
@@ -123,11 +138,28 @@ def _built(at: Bench, node: Node, unit: Unit, memo: Memo) -> Result:
     return memo[key]
 
 
-def _refused(node: Node, results: tuple[Result, ...], checks: tuple[CheckOutcome, ...]) -> Made:
-    failed = [check for check in checks if check.failed and check.severity == "error"]
-    error = CheckFailed(f"{node.dataset} was withheld: {'; '.join(map(_told_of, failed))}")
-    run = ModelRun(node.dataset, "failed", len(results), checks=checks, note=str(error))
-    return Made(run, tuple(_failure(node, check) for check in failed), {}, results, error)
+def _unchanged(at: Bench, node: Node) -> Made:
+    """Leave a model as it is, unless what is published has gone stale meanwhile."""
+    fresh = [one for one in node.model.checks if one.kind == "fresh"]
+    known = node.dataset in at.state.datasets
+    checks = _check(at, node, fresh, ()) if fresh and known else ()
+    if _wrong(checks):
+        return _refused(node, f"{node.dataset} stays as it was published", checks)
+    return Made(ModelRun(node.dataset, "unchanged", checks=checks), _declaration(at, node))
+
+
+def _wrong(checks: Sequence[CheckOutcome]) -> list[CheckOutcome]:
+    return [check for check in checks if check.failed and check.severity == "error"]
+
+
+def _refused(
+    node: Node, what: str, checks: tuple[CheckOutcome, ...], results: tuple[Result, ...] = ()
+) -> Made:
+    wrong = _wrong(checks)
+    error = CheckFailed(f"{what}: {'; '.join(f'{_counted(one)}: {_first(one)}' for one in wrong)}")
+    error.told_as(f"{what}: {'; '.join(map(_counted, wrong))}")
+    run = ModelRun(node.dataset, "failed", len(results), checks=checks, note=error.public)
+    return Made(run, tuple(_failure(node, check) for check in wrong), {}, results, error)
 
 
 def _passed(
@@ -141,22 +173,29 @@ def _passed(
     found = tuple(CheckResult(check.name, check.failed, check.severity) for check in checks)
     first, *others = outcome.builds
     builds: list[Built] = [replace(first, checks=found), *others]
-    text = node.model.text
-    declared = at.state.declared("model").get(node.model.name) == text
-    declare = () if declared else (Declare("model", node.model.name, text),)
     rows = at.state.datasets[node.dataset].rows if node.dataset in at.state.datasets else 0
     run = ModelRun(
         node.dataset, "built", len(results), outcome.changed, outcome.removed, rows, checks=checks
     )
-    return Made(run, (*outcome.changes, *builds, *declare), outcome.schemas, results)
+    changes = (*outcome.changes, *builds, *_declaration(at, node))
+    return Made(run, changes, outcome.schemas, results)
 
 
-def _check(at: Bench, node: Node, outcome: Outcome) -> tuple[CheckOutcome, ...]:
-    """Run every check over the dataset as it would be published."""
+def _declaration(at: Bench, node: Node) -> tuple[Declare, ...]:
+    """Return what the log is to keep of a model where it keeps another text: a new description."""
+    text = node.model.text
+    known = at.state.declared("model").get(node.model.name) == text
+    return () if known else (Declare("model", node.model.name, text),)
+
+
+def _check(
+    at: Bench, node: Node, checks: Sequence[Check], changed: Sequence[str]
+) -> tuple[CheckOutcome, ...]:
+    """Run checks over the dataset as it would be published."""
     others = {name: at.relation(name) for name in node.looks_at}
     found = []
-    for check in node.model.checks:
-        scopes = [[text] for text in outcome.changed] if check.scope == "partition" else [None]
+    for check in checks:
+        scopes = [[text] for text in changed] if check.scope == "partition" else [None]
         parts = [
             run_check(
                 at.connection,
@@ -174,13 +213,16 @@ def _merged(parts: Sequence[CheckOutcome]) -> CheckOutcome:
     return replace(first, failed=sum(part.failed for part in parts))
 
 
-def _told_of(check: CheckOutcome) -> str:
+def _counted(check: CheckOutcome) -> str:
     rows = "row" if check.failed == 1 else "rows"
-    first = "; ".join(
+    return f"check {check.name} found {check.failed:,} {rows}"
+
+
+def _first(check: CheckOutcome) -> str:
+    return "; ".join(
         ", ".join(f"{name}={value}" for name, value in zip(check.columns, row, strict=True))
         for row in check.rows
     )
-    return f"check {check.name} found {check.failed:,} {rows}: {first}"
 
 
 def _failure(node: Node, check: CheckOutcome) -> Note:

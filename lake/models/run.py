@@ -1,7 +1,7 @@
 """Transform: build what is stale, check the whole of it, publish what passed as one commit."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lake.catalog import fold, snapshot
@@ -10,6 +10,7 @@ from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.errors import LakeError, VersionConflict
 from lake.models.build import bench
+from lake.models.discard import discard
 from lake.models.make import Made, Memo, ModelRun, make, memo_of
 from lake.models.project import Node, project
 from lake.models.unit import Unit, gone, stale, units
@@ -43,9 +44,8 @@ def transform(
 ) -> Transformed:
     """Build the models of `names` (all without any) and what they wait for; publish what passed.
 
-    It is pinned to the head as it is now. Where a partition that it writes moves meanwhile, it is
-    planned again, whole, at the new head; builds whose key is unchanged are reused. A failed check
-    or build withholds its model and everything that hangs on it; the rest is published.
+    Where a partition that it writes moves meanwhile, all is planned again at the new head, and
+    equal builds are reused. A failed check or build withholds its model and what hangs on it.
 
     Args:
         lake: moved to the commit that was published.
@@ -59,10 +59,9 @@ def transform(
         VersionConflict: others kept publishing the same partitions. Safe to retry.
     """
     lake.refresh()
-    memo = {} if memo is None else memo
+    given, memo = memo or {}, dict(memo or {})
     for left in reversed(range(TRIES)):
-        pinned = lake.state.fork()
-        commit_id = lake.new_id()
+        pinned, commit_id = lake.state.fork(), lake.new_id()
         made = _make_all(lake, names, commit_id, memo, told)
         try:
             number = _publish(lake, made, pinned, commit_id) if publish else None
@@ -70,6 +69,8 @@ def transform(
             if left == 0:
                 raise
             continue
+        own = [memo[key] for key in memo.keys() - given.keys()]
+        discard(lake.log, own, _changes(made) if number else ())
         return _transformed(made, number)
     raise AssertionError("unreachable")
 
@@ -107,8 +108,13 @@ def make_model(lake: "Lake", name: str, before: Sequence[Made]) -> Made:
     trial = lake.state.fork()
     for one in before:
         fold.apply_changes(trial, one.changes, one.schemas)
+    memo: Memo = {}
     with bench(lake.log, trial, found, commit_id=lake.new_id(), run=lake.run) as at:
-        return make(at, found.chosen([name])[-1], before, {})
+        made = make(at, found.chosen([name])[-1], before, memo)
+    if not made.withheld:
+        return made
+    discard(lake.log, memo.values())
+    return replace(made, results=())
 
 
 def publish_made(
@@ -169,9 +175,13 @@ def _why(node: Node, state: State, todo: Sequence[Unit], behind: Sequence[str]) 
     return f"{', '.join(moved)} changed" if moved else "its SQL, header or columns changed"
 
 
+def _changes(made: Sequence[Made]) -> list[Change]:
+    return [change for one in made for change in one.changes]
+
+
 def _publish(lake: "Lake", made: Sequence[Made], pinned: State, commit_id: str) -> int | None:
     """Publish what passed, unless something that it writes has moved since."""
-    changes = [change for one in made for change in one.changes]
+    changes = _changes(made)
     schemas: dict[str, Schema] = {}
     for one in made:
         schemas.update(one.schemas)

@@ -29,6 +29,14 @@ TEXTS = (
     TokenType.BIT_STRING,
 )
 
+_OF_SQL = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+    duckdb.ParserException,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -142,6 +150,14 @@ def one_line(message: str) -> str:
     """Return the part of DuckDB's or sqlglot's message that is not a picture of the query."""
     text = message.split("\nLINE ")[0]
     return " ".join(text.split())
+
+
+def valueless(exc: duckdb.Error) -> str:
+    """Return what DuckDB says where that quotes SQL only, else just what kind of error it is."""
+    if not isinstance(exc, _OF_SQL):
+        return f"{type(exc).__name__} (run `lake transform` to read which value it met)"
+    text = one_line(str(exc))
+    return text.partition("Error: ")[2] or text
 
 
 @functools.cache

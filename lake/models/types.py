@@ -170,4 +170,9 @@ def _loss(old: OutputColumn, new: OutputColumn) -> str:
 def publishing_error(exc: duckdb.Error, *, path: str) -> ModelInvalid | None:
     """Return what a failed `published_select` says; None if it failed of something else."""
     _, mark, said = str(exc).partition(_MARK)
-    return ModelInvalid(f"{path}: {said}") if mark else None
+    if not mark:
+        return None
+    column = said.partition(" and holds ")[0]
+    return ModelInvalid(f"{path}: {said}").told_as(
+        f"{path}: {column} and holds a value that cannot be published exactly"
+    )

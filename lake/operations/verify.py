@@ -63,6 +63,15 @@ class Verified:
     damage: tuple[Damage, ...]
     orphans: tuple[str, ...]
 
+    @property
+    def verdict(self) -> str:
+        """What was seen, in words: the damage, and the objects that belong to nothing."""
+        said = f"{len(self.damage):,} damaged" if self.damage else "all as the log says"
+        if not self.orphans:
+            return said
+        objects = "1 object" if len(self.orphans) == 1 else f"{len(self.orphans):,} objects"
+        return f"{said}; {objects} that no version names, left by attempts that did not finish"
+
 
 def verify(lake: "Lake", text: str | None = None, *, told: Callable[[int], None]) -> Verified:
     """Read every file that any version of the lake, or of one address, names.

@@ -56,18 +56,17 @@ def requests(
 ) -> tuple[Request, ...]:
     """Return what `source` is asked for, in order of its partitions.
 
-    Over HTTP every period from `since` to `until` is asked for. In a folder the files that are
-    there say which partitions there are; a glob may give a partition several files.
+    Over HTTP every period is asked for. In a folder the files that are there say which partitions
+    there are; those of `known` that it shows no more come as requests without a place.
 
     Args:
         source: the source.
-        since: the first period, such as `2024-01` or `2024`; it narrows what the source says.
-        until: the last period, inclusive. A source without periods ignores both.
+        since: the first period, such as `2024-01`; it narrows what the source says.
+        until: the last one, inclusive.
         now: aware; no period that begins later is asked for.
-        timezone: the lake's, such as `Europe/Paris`: what a day is.
+        timezone: the lake's: what a day is.
         environ: where the `${NAME}` of the URL are looked up.
-        known: gives the partitions that the lake holds; asked for a folder only. Those of which
-            it shows no file any more come as requests without a place.
+        known: gives the partitions that the lake holds.
 
     Raises:
         InvalidConfig: a variable is not set, or `since` or `until` is no period.
@@ -75,21 +74,40 @@ def requests(
     """
     literal = partial(_looked_up, source, environ)
     window = _window(source, since, until, now.astimezone(ZoneInfo(timezone)))
-    web = _is_web(source, literal)
-    timed = [name for name, key in source.partition.items() if key.every]
-    if timed and web and not source.partition[timed[0]].since:
-        raise InvalidConfig(
-            f"[sources.{source.name}] partition.{timed[0]} has no since: say which is the first"
-        )
-    if timed and not web:
+    if _is_web(source, literal):
+        _refuse_endless(source)
+        return _distinct(source, _each_choice(source, window, literal, web=True))
+    return _in_folder(source, window, literal, known)
+
+
+def _in_folder(
+    source: Source,
+    window: Window,
+    literal: Callable[[str], str],
+    known: Callable[[], Collection[str]],
+) -> tuple[Request, ...]:
+    if any(key.every for key in source.partition.values()):
         found = _listed(source, window, literal)
         return (*found, *_vanished(source, window, {one.partition for one in found}, known()))
-    asked = [
-        _asked(source, values, window, literal, web=web) for values in _choices(source, window)
-    ]
+    asked = _each_choice(source, window, literal, web=False)
     if asked and not any(one.urls for one in asked):
         raise SourceMissing(f"no file fits {source.url}: look at the path, or at the folder")
     return _distinct(source, asked)
+
+
+def _refuse_endless(source: Source) -> None:
+    for name, key in source.partition.items():
+        if key.every and not key.since:
+            raise InvalidConfig(
+                f"[sources.{source.name}] partition.{name} has no since: say which is the first"
+            )
+
+
+def _each_choice(
+    source: Source, window: Window, literal: Callable[[str], str], *, web: bool
+) -> list[Request]:
+    choices = _choices(source, window)
+    return [_asked(source, values, window, literal, web=web) for values in choices]
 
 
 def _looked_up(source: Source, environ: Mapping[str, str], text: str) -> str:

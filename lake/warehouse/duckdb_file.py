@@ -14,6 +14,7 @@ from lake.errors import InvalidConfig, LakeError, WarehouseLocked
 from lake.query.sql import identifier
 from lake.warehouse import ledger
 from lake.warehouse.url import DuckDBFile
+from lake.words import cause
 
 # DuckDB tells these apart by its texts only: the exception has no fields.
 _LOCKED = re.compile(r"Could not set lock on file")
@@ -40,7 +41,7 @@ def writing(
     """
     _refuse_bad_place(file)
     if not file.path.exists():
-        _create(file)
+        create(file)
     with contextlib.closing(_connect(file, file.path)) as connection:
         with _preparing:
             for statement in ledger.create(ledger_home(connection)):
@@ -96,14 +97,25 @@ def _connect(file: DuckDBFile, path: Path) -> duckdb.DuckDBPyConnection:
         raise _cannot_open(file, exc) from exc
 
 
-def _create(file: DuckDBFile) -> None:
-    """Make the file whole or not at all: a kill must leave none that cannot be opened."""
+def create(file: DuckDBFile, *, link: Callable[[Path, Path], None] = os.link) -> None:
+    """Make the file whole or not at all: a kill must leave none that cannot be opened.
+
+    Raises:
+        InvalidConfig: it cannot be made there, such as where a file system has no hard links.
+    """
     draft = file.path.with_name(f".{file.path.name}.{uuid.uuid4().hex}")
     try:
         _connect(file, draft).close()
-        os.link(draft, file.path)
+        link(draft, file.path)
     except FileExistsError:
         pass  # somebody else was faster, which is as good
+    except OSError as exc:
+        # A rename could replace the file of somebody who was faster, rows and all.
+        raise InvalidConfig(
+            f"warehouse {file.url} cannot be made in {file.path.parent}, which takes no hard links"
+            f" ({cause(exc)}): name a file on another disk in the warehouse's url, or make this"
+            " one with DuckDB once, empty"
+        ) from exc
     finally:
         draft.unlink(missing_ok=True)
 

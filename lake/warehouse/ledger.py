@@ -23,6 +23,10 @@ LOADS = "_lake_loads"
 _TABLE = re.compile(r"(?:([a-z_][a-z0-9_]*)\.)?([a-z_][a-z0-9_]*)")
 
 
+class Overtaken(LoadRefused):
+    """The table holds a newer commit of the same lake than the one that is to be loaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionLoad:
     """One partition as published. `select` is a DuckDB SELECT of exactly its `rows` rows."""
@@ -129,7 +133,7 @@ def refuse_older(load: TableLoad, held: TableHeld, *, warehouse: str) -> None:
             " table in [warehouse.tables], or drop that one"
         )
     if held.commit > load.commit:
-        raise LoadRefused(
+        raise Overtaken(
             f"table {load.table} in {warehouse} already holds commit {held.commit} of"
             f" {held.dataset}, and this load has commit {load.commit}: open the lake anew, then"
             " load again"

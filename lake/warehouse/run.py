@@ -13,7 +13,7 @@ from lake.errors import InvalidConfig, LakeError, NoSuchDataset, NoSuchTable, ra
 from lake.query.connect import reader
 from lake.query.describe import described
 from lake.schema.admit import crowd
-from lake.warehouse.ledger import PartitionLoad, TableLoad, TableLoaded, compare
+from lake.warehouse.ledger import Overtaken, PartitionLoad, TableLoad, TableLoaded, compare
 from lake.warehouse.load import holds, load
 from lake.words import nearest
 
@@ -36,7 +36,7 @@ def load_tables(
     Safe to run twice, beside itself, and after a kill: the warehouse's ledger says what it holds.
 
     Args:
-        lake: the lake; moved to its head first.
+        lake: the lake; moved to its head before each table.
         names: tables of `[warehouse] load`; all of them without any.
         to: the warehouse's URL, in place of the configured one.
         hook: called with every statement, before it and after it.
@@ -52,7 +52,7 @@ def load_tables(
     errors: list[LakeError] = []
     for name in chosen(lake, names):
         try:
-            one = load(url, table_load(lake, name), root=lake.config.root, statement_hook=hook)
+            one = _load(lake, name, url, hook)
         except LakeError as error:
             errors.append(error)
             continue
@@ -61,6 +61,17 @@ def load_tables(
         _note(lake, name, one, url)
     raise_all(errors)
     return loaded
+
+
+def _load(lake: "Lake", name: str, url: str, hook: Hook | None) -> TableLoaded:
+    """Load what a table is to hold at the head, also if a faster run comes in between."""
+    lake.refresh()
+    root = lake.config.root
+    try:
+        return load(url, table_load(lake, name), root=root, statement_hook=hook)
+    except Overtaken:
+        lake.refresh()
+        return load(url, table_load(lake, name), root=root, statement_hook=hook)
 
 
 def chosen(lake: "Lake", names: Sequence[str]) -> list[str]:

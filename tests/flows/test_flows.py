@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,11 +20,16 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.flow_engine import run_flow
+from prefect.logging.handlers import APILogHandler
+from prefect.settings import get_current_settings
 from prefect.states import Scheduled
 
+from lake.catalog.entries import Doom
+from lake.catalog.publish import Draft, publish
 from lake_flows.elt import elt, main
-from lake_flows.land import land
+from lake_flows.land import commit_source, land, orders_of, stage_partition
 from lake_flows.maintain import maintain
+from lake_flows.where import Asked, Where
 from tests.flows.project import FEBRUARY, JANUARY, ZONES, Project
 from tests.http_server import Hang, Status
 
@@ -194,3 +200,96 @@ def test_the_module_runs_without_a_server(project: Project) -> None:
     )
     assert (done.returncode, done.stdout) == (0, "3 landed, 2 built, 2 loaded\n"), done.stderr
     assert project.loaded() == LOADED
+
+
+NAMES = """-- /// lake
+-- partition_by = "month"
+-- reads.names = "same"
+-- checks = [{ sql = "SELECT * FROM curated.names WHERE name LIKE 'Q%'", name = "no_q" }]
+-- ///
+SELECT month, name FROM raw.names
+"""
+
+
+def test_no_value_of_a_failed_check_or_build_reaches_prefect(project: Project) -> None:
+    for name in ("Quimby-8417", "Zebulon-3925"):
+        path = project.root / f"{name[0]}.csv"
+        path.write_text(f"name\n{name}\n")
+        project.lake().land(path, dataset=f"raw.{name[0].lower()}", partition={"month": "2024-01"})
+    checked = NAMES.replace("raw.names", "raw.q").replace("reads.names", "reads.q")
+    (project.root / "models" / "names.sql").write_text(checked)
+    (project.root / "models" / "leaks.sql").write_text(
+        '-- /// lake\n-- partition_by = "month"\n-- reads.z = "same"\n-- ///\n'
+        "SELECT '2031-12' AS month, name FROM raw.z\n"
+    )
+    state = elt(project=project.folder, return_state=True)
+    assert re.search("check no_q found 1 row", state.message or ""), state.message
+    assert re.search("1 row lies outside of month=2024-01, which it builds;", state.message or "")
+    APILogHandler().flush()
+    kept = _all_that_prefect_keeps()
+    assert b"check no_q found 1 row" in kept
+    assert b"1 row lies outside of month=2024-01" in kept
+    assert (b"Quimby-8417" in kept, b"Zebulon-3925" in kept) == (False, False)
+
+
+def _all_that_prefect_keeps() -> bytes:
+    """Return the bytes of its database, which holds runs, logs and artifacts, and of results."""
+    settings = get_current_settings()
+    url = settings.server.database.connection_url
+    assert url is not None
+    database = Path(url.get_secret_value().partition("///")[2])
+    files = [path for path in database.parent.iterdir() if path.name.startswith(database.name)]
+    files += [path for path in settings.home.rglob("*") if path.is_file()]
+    assert database in files
+    return b"".join(path.read_bytes() for path in files)
+
+
+def test_a_source_is_landed_anew_for_the_periods_of_the_run(
+    project: Project, prefect_server: str
+) -> None:
+    text = (project.root / "lake.toml").read_text()
+    months = 'partition.month = { values = ["2024-01", "2024-02"] }'
+    monthly = 'partition.month = { every = "month", since = "2024-01" }'
+    (project.root / "lake.toml").write_text(text.replace(months, monthly))
+    where, at = Where(None, None, project.folder, "run"), "2024-02-20T00:00:00+00:00"
+    known = [
+        stage_partition.fn(where, "trips", month, Asked(), at)
+        for month in orders_of(where, "trips", Asked(), at)
+    ]
+    assert [one["partition"] for one in known] == ["month=2024-01", "month=2024-02"]
+    lake = project.lake()
+    doom = Doom(tuple(file["key"] for one in known for file in one["found"]["files"]))
+    publish(lake.log, lake.state, lambda state: Draft((doom,)), commit_id=lake.new_id())
+    landed = commit_source.fn(where, "trips", known, Asked(), at)
+    assert [one["outcome"] for one in landed] == ["landed", "landed"]
+    paths = {request.path for request in project.server.requests}
+    assert paths == {JANUARY, FEBRUARY}
+
+
+SLOW = """-- /// lake
+-- ///
+SELECT count(*) AS n FROM range(10000000) a, range(100000) b, raw.zones
+WHERE (a.range * 7 + b.range) % 13 = 5
+"""
+
+
+def test_a_run_that_is_terminated_leaves_nothing_on_local_disk(
+    project: Project, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project.lake().land_sources()
+    (project.root / "models" / "slow.sql").write_text(SLOW)
+    scratch = tmp_path_factory.mktemp("scratch")
+    environ = {**os.environ, "PREFECT_API_URL": prefect_server, "TMPDIR": str(scratch)}
+    words = ["-m", "lake_flows.elt", "--project", project.folder]
+    with subprocess.Popen(
+        [sys.executable, *words], stderr=subprocess.PIPE, text=True, env=environ
+    ) as process:
+        assert process.stderr
+        # The next model is `slow`.
+        next(line for line in process.stderr if "make revenue' - Finished" in line)
+        while not [*scratch.glob("clearlake-*/tmp*")]:
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert [*scratch.glob("clearlake-*")] == [], said

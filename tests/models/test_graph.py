@@ -1,7 +1,7 @@
 import pytest
 
 from lake.errors import ModelInvalid
-from lake.models.graph import downstream, order, upstream
+from lake.models.graph import order, upstream
 
 READS = {
     "curated.c": ("curated.b", "raw.z"),
@@ -29,11 +29,6 @@ def test_a_circle_is_named() -> None:
 def test_a_circle_is_found_from_the_models_that_hang_on_it() -> None:
     with pytest.raises(ModelInvalid, match=r"in a circle: curated\.a → curated\.a"):
         order({"curated.0": ["curated.a"], "curated.a": ["curated.a"]})
-
-
-def test_downstream_is_everything_that_hangs_on_a_dataset() -> None:
-    assert downstream(READS, ["raw.x"]) == {"curated.a", "curated.b", "curated.c", "curated.d"}
-    assert downstream(READS, ["curated.c"]) == frozenset()
 
 
 def test_upstream_is_every_model_that_it_hangs_on() -> None:

@@ -98,3 +98,11 @@ def test_the_bytes_read_are_told(made: Lake) -> None:
     told: list[int] = []
     found = verify(made, told=told.append)
     assert (found.files, sum(told)) == (2, found.bytes)
+
+
+def test_the_verdict_counts_what_no_version_names(made: Lake) -> None:
+    assert verify(made, told=lambda more: None).verdict == "all as the log says"
+    made.log.store.put_new("raw/a/version=20260101T000000Z-00000000-0000/a.csv", b"id\n")
+    assert verify(made, told=lambda more: None).verdict == (
+        "all as the log says; 1 object that no version names, left by attempts that did not finish"
+    )

@@ -5,7 +5,6 @@ import pytest
 
 from lake.catalog.entries import Column, schema_id
 from lake.errors import InvalidConfig, SchemaConflict
-from lake.schema.fingerprint import fingerprint
 from lake.schema.reconcile import Member, Reconciled, reconcile
 
 
@@ -190,17 +189,3 @@ def test_the_rule_says_what_was_done() -> None:
     for rule, types in rules.items():
         found = reconcile([member(column(text)) for text in types])
         assert found.columns[0].rule == rule
-
-
-def test_a_fingerprint_knows_only_the_columns_that_are_read() -> None:
-    before = reconcile([member(Column("a", "INTEGER"), Column("b", "DATE"))])
-    after = reconcile(
-        [
-            member(Column("a", "INTEGER"), Column("b", "DATE")),
-            member(Column("a", "INTEGER"), Column("b", "VARCHAR"), commit=2),
-        ]
-    )
-    assert fingerprint(before, ["A"]) == fingerprint(after, ["a"])
-    assert fingerprint(before, ["a", "b"]) != fingerprint(after, ["a", "b"])
-    assert fingerprint(before) != fingerprint(after)
-    assert fingerprint(before, ["a", "new"]) != fingerprint(before, ["a"])

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import os
 import re
 import struct
@@ -13,7 +14,9 @@ import duckdb
 import pytest
 
 from lake.errors import InvalidConfig, WarehouseLocked
+from lake.warehouse.duckdb_file import create
 from lake.warehouse.load import TableLoad, TableLoaded, describe, holds, load
+from lake.warehouse.url import DuckDBFile
 
 URL = "duckdb:///w.duckdb"
 Publish = Callable[..., TableLoad]
@@ -255,3 +258,14 @@ def test_threads_load_different_tables_beside_each_other(tmp_path: Path, publish
         thread.join()
     assert sorted(done.table for done in outcomes) == [f"t{n}" for n in range(6)]
     assert [held.table for held in describe(URL, root=tmp_path)] == [f"t{n}" for n in range(6)]
+
+
+def test_a_disk_without_hard_links_is_named(tmp_path: Path) -> None:
+    def refuse(draft: Path, path: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(draft), None, str(path))
+
+    file = DuckDBFile(URL, tmp_path / "w.duckdb")
+    message = f"cannot be made in {re.escape(str(tmp_path))}, which takes no hard links"
+    with pytest.raises(InvalidConfig, match=message):
+        create(file, link=refuse)
+    assert list(tmp_path.iterdir()) == []
