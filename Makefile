@@ -23,7 +23,7 @@ lint: .venv/.ready ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/.ready ## the figures that the README states
+bench: .venv/.ready-bench ## the figures that the README states
 	$(BIN)/python -m benchmarks
 
 compare: .venv/.ready-bench ## the same real files through DuckLake, delta-rs, pyiceberg, dlt and us

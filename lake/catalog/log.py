@@ -40,6 +40,7 @@ class Log:
         forbidden: whether the head was told by a 403, which is enough for a reader only.
         no_checkpoints: whether writing one failed, so that this process leaves it to others.
         cached: the newest entry that was taken from the cache.
+        catalog_rests_until: when `catalog.duckdb` may be made again, where that took long.
     """
 
     store: Store
@@ -52,6 +53,7 @@ class Log:
     forbidden: bool = False
     no_checkpoints: bool = False
     cached: int = 0
+    catalog_rests_until: datetime | None = None
 
 
 def open_log(

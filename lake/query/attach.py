@@ -4,6 +4,8 @@ It is derived: it may be stale or missing, and is made anew after a commit.
 """
 
 import tempfile
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,16 +22,25 @@ if TYPE_CHECKING:
 
 STORAGE = "v1.0.0"
 """The oldest DuckDB that reads the file."""
+LONG, REST = timedelta(seconds=1), timedelta(minutes=1)
 
 
 def refresh(log: Log, state: State) -> None:
-    """Write the lake's own `catalog.duckdb`; a store that refuses it is no error."""
+    """Write the lake's own `catalog.duckdb`; a store that refuses it is no error.
+
+    Where that takes long, because the lake is large, one process does it at most once a minute.
+    """
+    started = log.clock()
+    if log.catalog_rests_until and started < log.catalog_rests_until:
+        return
     with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
         try:
             path = write_file(log, state, Path(scratch) / layout.CATALOG)
             log.store.put(layout.CATALOG, path.read_bytes())
         except (OSError, ValueError):
             return
+    if log.clock() - started > LONG:
+        log.catalog_rests_until = started + REST
 
 
 def is_behind(log: Log, state: State) -> bool:
@@ -64,15 +75,16 @@ def write_file(log: Log, state: State, path: Path) -> Path:
     if path.exists() and _commit_of(str(path)) is None:
         raise InvalidConfig(f"{path} is there and is no lake's catalog: choose another name")
     part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
     try:
+        part.unlink(missing_ok=True)
         with duckdb.connect() as connection:
             _fill(connection, log, state, part)
         part.replace(path)
     except (OSError, duckdb.Error) as exc:
         raise StoreUnavailable(f"cannot write {path}: {exc}; choose another place") from exc
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
     return path
 
 

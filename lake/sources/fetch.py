@@ -5,8 +5,8 @@ from pathlib import Path
 from lake.config.source import is_http
 from lake.sources.copy import Fetched
 from lake.sources.file import fetch_file, fetch_stream
-from lake.sources.http import PATIENT, Patience, fetch_http
 from lake.sources.path import supported
+from lake.sources.patience import PATIENT, Patience
 
 __all__ = ["PATIENT", "Fetched", "Patience", "fetch", "fetch_stream"]
 
@@ -36,5 +36,7 @@ def fetch(
         StoreUnavailable: `to` cannot be written.
     """
     if is_http(url):
+        from lake.sources.http import fetch_http  # not for a path: it costs 10 ms
+
         return fetch_http(url, to, etag=etag, patience=patience)
     return fetch_file(supported(url), to)

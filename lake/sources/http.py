@@ -4,7 +4,7 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
@@ -17,30 +17,11 @@ from urllib.parse import unquote, urlsplit
 from lake.config.secrets import recorded
 from lake.errors import SourceIncomplete, SourceMissing, SourceUnreadable
 from lake.sources.copy import CHUNK, Fetched, Sink, new_sink
+from lake.sources.patience import Patience
 from lake.sources.web import open_url
 
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 _RANGE = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for a web server, and how often to ask it."""
-
-    deadline_s: float = 3600.0
-    """For everything: all tries, waits and bytes."""
-    timeout_s: float = 60.0
-    """For one sign of life."""
-    tries: int = 4
-    """In a row, without coming further."""
-    wait_s: float = 0.5
-    """Before the second try; doubled for each further one, with jitter."""
-    longest_wait_s: float = 60.0
-    """Whatever `Retry-After` asks for."""
-    sleep: Callable[[float], None] = time.sleep
-
-
-PATIENT = Patience()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from lake import layout
 from lake.errors import InvalidConfig, StoreUnavailable
 from lake.lake import Lake
 from lake.query import meta
-from lake.query.attach import write_file
+from lake.query.attach import refresh, write_file
 from tests.lakes import land, new_lake, shared_lake
 
 READ = """
@@ -137,3 +139,22 @@ def test_attach_never_takes_the_place_of_something_else(still: Lake, tmp_path: P
     ):
         still.attach(precious)
     assert precious.read_text() == "[lake]\n"
+
+
+def test_a_catalog_that_takes_long_is_made_once_a_minute(still: Lake) -> None:
+    catalog = Path(still.log.store.data_url(layout.CATALOG))
+    now = datetime.now(UTC)
+    ticks = [
+        now,
+        now + timedelta(seconds=5),
+        now + timedelta(seconds=59),
+        now + timedelta(minutes=1),
+    ]
+    times = iter([*ticks, ticks[-1]])
+    still.log.clock = lambda: next(times)
+    made = []
+    for _ in range(3):
+        catalog.unlink(missing_ok=True)
+        refresh(still.log, still.state)
+        made.append(catalog.exists())
+    assert made == [True, False, True]
