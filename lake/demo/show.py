@@ -1,6 +1,7 @@
 """The demo's steps: what it does, and what it says while doing it."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -154,7 +155,7 @@ def _steps(folder: Path, origin: Path, environ: dict[str, str], say: Say) -> Non
 def _run(
     shown: Sequence[str], command: Sequence[str], folder: Path, environ: dict[str, str], say: Say
 ) -> None:
-    say(f"$ {' '.join(_quoted(word) for word in shown)}")
+    say(f"$ {shlex.join(shown)}")
     done = subprocess.run(
         command,
         cwd=folder,
@@ -168,7 +169,3 @@ def _run(
     say(done.stdout.rstrip())
     if done.returncode:
         raise BuildFailed(f"that ended with exit code {done.returncode}; the demo stops here")
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"' if " " in word else word

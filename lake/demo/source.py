@@ -32,7 +32,7 @@ SELECT
   CASE WHEN hash(i, 4) % 20 = 0 THEN NULL ELSE 1 + hash(i, 5) % 5 END::{passengers}
     AS passenger_count,
   (hash(i, 6) % 2000 / 100)::DOUBLE AS trip_distance,
-  (300 + hash(i, 7, {salt}) % 6000) / 100 AS total_amount,
+  (300 + hash(i, 7, '{month}', {salt}) % 6000) / 100 AS total_amount,
   {airport} {congestion}
 FROM (SELECT range AS i, DATE '{month}-01' AS start FROM range({rows}))
 """
