@@ -4,33 +4,35 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from lake import layout
-from lake.catalog.entries import Bounds, File, Landed, Schema, schema_id
+from lake.catalog.entries import File, Landed, Schema, schema_id
 from lake.catalog.log import Log
 from lake.catalog.state import Partition, State
 from lake.errors import LakeError, SourceMissing, StoreUnavailable, VersionConflict
-from lake.landing.csv_convert import Converted, convert_csv
-from lake.landing.inspect import Inspected, check_partition_column, inspect_parquet
 from lake.landing.order import Order, Staged, address
 from lake.landing.receipt import receipt
-from lake.landing.recognise import recognise
 from lake.sources.copy import Fetched
 from lake.sources.fetch import fetch
 from lake.words import cause
 
+if TYPE_CHECKING:
+    from lake.landing.csv_convert import Converted
+    from lake.landing.inspect import Inspected
+
 # What Python makes of such bytes.
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 Fetch = Callable[..., Fetched | None]
-Inspect = Callable[..., Inspected]
-Convert = Callable[..., Converted]
+Inspect = Callable[..., "Inspected"]
+Convert = Callable[..., "Converted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,15 @@ class Attempt:
     Attributes:
         commit_id: of the commit that will publish it; no other attempt has it.
         run: of the orchestrator, for the receipt.
+        inspect: in place of `inspect_parquet`; `convert` of `convert_csv`.
     """
 
     log: Log
     commit_id: str
     run: str = ""
     fetch: Fetch = fetch
-    inspect: Inspect = inspect_parquet
-    convert: Convert = convert_csv
+    inspect: Inspect | None = None
+    convert: Convert | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ def _fetch(
         )
     known = partition.current.landed.origin if partition.current and not force else {}
     fetched = []
+    _load_what_follows(attempt)
     for number, url in enumerate(order.urls):
         asked_before = len(order.urls) == 1 and known.get("url") == url
         etag = known.get("etag", "") if asked_before else ""
@@ -151,14 +155,22 @@ def _fetch(
     return fetched
 
 
+def _load_what_follows(attempt: Attempt) -> None:
+    """Load DuckDB while the first bytes come: it takes as long as they do."""
+    if attempt.log.parallel > 1:
+        Thread(target=import_module, args=["lake.landing.part"], daemon=True).start()
+
+
 def _staged(
     attempt: Attempt, order: Order, seen: int, fetched: list[Fetched], content: str
 ) -> Staged:
+    from lake.landing.part import make, too_many
+
     at = attempt.log.clock()
     folder = layout.version(
         order.dataset, order.partition, at=at, content=content, commit_id=attempt.commit_id
     )
-    parts = [_part(attempt, order, one, folder, number) for number, one in enumerate(fetched)]
+    parts = [make(attempt, order, one, folder, number) for number, one in enumerate(fetched)]
     files = tuple(file for part in parts for file in part.files)
     schemas = {schema_id(part.inspected.schema): part.inspected.schema for part in parts}
     rejected = sum(part.rejected for part in parts)
@@ -170,111 +182,14 @@ def _staged(
         origin=_origin(order, fetched),
         rejected=rejected,
     )
-    flaw = next((part.flaw for part in parts if part.flaw), "") or _too_many(order, parts)
+    flaw = next((part.flaw for part in parts if part.flaw), "") or too_many(order, parts)
     return Staged(order.dataset, order.partition, seen, content, files, landed, schemas, flaw)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one fetched file became."""
-
-    files: tuple[File, ...]
-    inspected: Inspected
-    rejected: int = 0
-    first_reject: str = ""
-    flaw: str = ""
-
-
-def _part(attempt: Attempt, order: Order, one: Fetched, folder: str, number: int) -> _Part:
-    prefix = f"{number}-" if len(order.urls) > 1 else ""
-    kind = recognise(one.path, name=one.name)
-    original = folder + prefix + layout.original(one.name, is_parquet=kind == "parquet")
-    if kind == "parquet":
-        inspected = attempt.inspect(one.path, name=one.name)
-        _upload(attempt, one.path, original)
-        return _Part(
-            (_data_file(original, one.bytes, one.sha256, inspected),),
-            inspected,
-            flaw=_disagreement(order, one.path, inspected),
-        )
-    return _converted(attempt, order, one, folder + prefix, original)
-
-
-def _converted(attempt: Attempt, order: Order, one: Fetched, folder: str, original: str) -> _Part:
-    # Not .parquet: who globs over the whole lake must not meet it before it is uploaded.
-    out, rejects = one.path.with_suffix(".rows"), one.path.with_suffix(".rejects")
-    done = attempt.convert(one.path, out, name=one.name, rejects=rejects)
-    with _uploading(attempt, one.path, original if order.keep_original else ""):
-        inspected = attempt.inspect(out, name=one.name)
-        data = _data_file(f"{folder}data.parquet", out.stat().st_size, sha256_of(out), inspected)
-        _upload(attempt, out, data.key)
-    files = [data]
-    if order.keep_original:
-        files.append(File(original, one.bytes, one.sha256, role="original"))
-    if done.rejected:
-        _upload(attempt, rejects, f"{folder}{layout.REJECTED}")
-    flaw = _disagreement(order, out, inspected)
-    return _Part(tuple(files), inspected, done.rejected, done.first_reject, flaw)
-
-
-@contextmanager
-def _uploading(attempt: Attempt, path: Path, key: str) -> Iterator[None]:
-    """Upload a file beside what is done meanwhile; an empty key: there is none to upload."""
-    if attempt.log.parallel == 1 or not key:
-        yield
-        if key:
-            _upload(attempt, path, key)
-        return
-    with ThreadPoolExecutor(1) as pool:
-        uploaded = pool.submit(_upload, attempt, path, key)
-        yield
-        uploaded.result()
-
-
-def _too_many(order: Order, parts: list[_Part]) -> str:
-    rejected = sum(part.rejected for part in parts)
-    if rejected <= order.max_rejects:
-        return ""
-    first = next(part.first_reject for part in parts if part.rejected)
-    rows = "row" if rejected == 1 else "rows"
-    return (
-        f"{rejected} {rows} could not be read (at most {order.max_rejects} may be rejected), the"
-        f" first: {first}; mend the source, or allow them with max_rejects"
-    )
-
-
-def _disagreement(order: Order, path: Path, inspected: Inspected) -> str:
-    """Say where a column of a partition key's name differs from the partition's value."""
-    for key, value in layout.partition_values(order.partition).items():
-        for column in inspected.schema:
-            if column.name.strip().lower() == key.lower():
-                sentence = check_partition_column(path, column.name, value)
-                if sentence:
-                    return sentence
-    return ""
-
-
-def _data_file(key: str, byte_count: int, sha256: str, inspected: Inspected) -> File:
-    bounds: dict[str, Bounds] = inspected.bounds
-    return File(key, byte_count, sha256, inspected.rows, schema_id(inspected.schema), bounds)
 
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _upload(attempt: Attempt, path: Path, key: str) -> None:
-    """Upload a file; one that is there already must hold these very bytes."""
-    try:
-        attempt.log.store.upload(path, key)
-    except FileExistsError:
-        with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
-            there = Path(scratch) / "there"
-            attempt.log.store.download(key, there)
-            if sha256_of(there) != sha256_of(path):
-                raise VersionConflict(f"{key} is there with other bytes: run it again") from None
 
 
 def _receipt(

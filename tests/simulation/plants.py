@@ -13,7 +13,7 @@ from lake.catalog.entries import Change, Doom, Entry, Replace, Rewrite, from_jso
 from lake.catalog.log import Log
 from lake.catalog.state import State, Version
 from lake.errors import CommitRefused, CommitUnknown, StoreUnavailable
-from lake.landing import append, land, stage
+from lake.landing import append, land, part
 from lake.landing.stage import Attempt
 from lake.schema import admit
 from storage_backends import Store
@@ -150,7 +150,7 @@ def believe_uploads(patch: Patch) -> None:
         except FileExistsError:
             return
 
-    patch.setattr(stage, "_upload", upload)
+    patch.setattr(part, "_upload", upload)
 
 
 def believe_schema_uploads(patch: Patch) -> None:
@@ -179,7 +179,7 @@ def upload_after_publishing(patch: Patch) -> None:
             attempt.log.store.put_new(key, data)
         return landings
 
-    patch.setattr(stage, "_upload", later)
+    patch.setattr(part, "_upload", later)
     patch.setattr(land, "commit", commit_first)
 
 
