@@ -16,6 +16,7 @@ from lake.errors import InvalidConfig, StoreUnavailable
 from lake.query import meta
 from lake.query.connect import readable, select
 from lake.query.sql import identifier, literal, qualified
+from lake.words import cause
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -81,7 +82,7 @@ def write_file(log: Log, state: State, path: Path) -> Path:
             _fill(connection, log, state, part)
         part.replace(path)
     except (OSError, duckdb.Error) as exc:
-        raise StoreUnavailable(f"cannot write {path}: {exc}; choose another place") from exc
+        raise StoreUnavailable(f"cannot write {path}: {cause(exc)}; choose another place") from exc
     finally:
         with suppress(OSError):
             part.unlink()
