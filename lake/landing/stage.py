@@ -18,7 +18,7 @@ from lake.catalog.entries import File, Landed, Schema, schema_id
 from lake.catalog.log import Log
 from lake.catalog.state import Partition, State
 from lake.errors import LakeError, SourceMissing, StoreUnavailable, VersionConflict
-from lake.landing.order import Order, Staged, address
+from lake.landing.order import Order, Staged
 from lake.landing.receipt import receipt
 from lake.sources.copy import Fetched
 from lake.sources.fetch import fetch
@@ -247,8 +247,3 @@ def _origin(order: Order, fetched: list[Fetched]) -> dict[str, str]:
 def _text(name: str) -> str:
     """Return a file's name as text: bytes of it that are none are percent-encoded."""
     return _NO_TEXT.sub(lambda found: quote(found[0], errors="surrogateescape"), name)
-
-
-def named(staged: Staged) -> str:
-    """Return how messages name it."""
-    return address(staged.dataset, staged.partition)
