@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.months import SUMMED, Month, Sums
 from lake.errors import LakeError
-from lake.lake import init
+from lake.opening import init
 from lake.operations.verify import verify
 
 

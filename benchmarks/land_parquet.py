@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks import peers, places
 from benchmarks.measure import LAKE, Figure, Missing, interleaved, process, ratio, timed
-from lake.lake import init
+from lake.opening import init
 
 
 def figures() -> list[Figure | Missing]:

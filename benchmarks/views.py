@@ -11,7 +11,8 @@ import duckdb
 
 from benchmarks import places
 from benchmarks.measure import Figure, Timed, interleaved, ratio, timed
-from lake.lake import Lake, init
+from lake.lake import Lake
+from lake.opening import init
 
 ROUNDS = 9
 # Queries that take 100 ms and more on two cores; of shorter ones, noise is measured.

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from lake.config import Config, TableConfig, Warehouse
-from lake.lake import Lake, init, open_lake
+from lake.lake import Lake
 from lake.landing.order import Landing
+from lake.opening import init, open_lake
 from lake.query.sql import literal
 
 

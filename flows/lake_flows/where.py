@@ -7,7 +7,8 @@ from pathlib import Path
 from prefect.runtime import flow_run
 
 from lake.config import expand, load
-from lake.lake import Lake, open_lake
+from lake.lake import Lake
+from lake.opening import open_lake
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,13 @@ class Call:
 
     def open(self) -> "Lake":
         """Return the lake that is meant, open at its head."""
-        from lake.lake import open_lake
+        from lake.opening import open_lake
 
         return open_lake(self.lake, env=self.env)
 
     def store(self) -> "Store":
         """Return the store of the lake that is meant, whether or not a lake is there."""
-        from lake.lake import store_of, where
+        from lake.opening import store_of, where
 
         return store_of(where(self.lake, self.config()))
 

@@ -33,7 +33,7 @@ def command(call: Call, url: str | None, timezone: str | None, example: str | No
         raise click.UsageError("--example writes a lake.toml with the URL: leave the URL out")
     written = [] if url else _project(call, example)
     config = call.config()
-    from lake.lake import where
+    from lake.opening import where
 
     started = start(where(url, config), timezone=timezone or config.timezone)
     if call.json:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lake import lake as lakes
+from lake import opening
 from lake.errors import InvalidConfig, NoSuchLake
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def start(url: str, *, timezone: str) -> Started:
         StoreUnavailable: it cannot be written there.
     """
     try:
-        return Started(lakes.open_lake(url), is_new=False)
+        return Started(opening.open_lake(url), is_new=False)
     except NoSuchLake:
-        return Started(lakes.init(url, timezone=timezone), is_new=True)
+        return Started(opening.init(url, timezone=timezone), is_new=True)
 
 
 def write_files(folder: Path, files: dict[str, str]) -> list[Path]:

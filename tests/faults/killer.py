@@ -20,7 +20,7 @@ import duckdb
 import pytz
 import sqlglot.dialects.duckdb  # noqa: F401
 
-from lake import lake as lake_module
+from lake import opening
 from lake.catalog import checkpoint
 from lake.config import Config
 from lake.lake import Lake
@@ -85,12 +85,12 @@ _VERBS = {"land": _land, "transform": _transform, "load": _load}
 
 def _lake(config: Config, open_store: Callable[[str], Store], verbs: list[str]) -> Lake:
     """Make or open the lake, with everything in an order that is the same every time."""
-    vars(lake_module)["open_store"] = open_store
+    vars(opening)["open_store"] = open_store
     checkpoint.MANY_ENTRIES = 3  # so that checkpoints are written in so short a log
     assert config.url
     if verbs[0] == "land":
-        lake_module.init(config.url, timezone=config.timezone)
-    lk = lake_module.open_lake(config=config)
+        opening.init(config.url, timezone=config.timezone)
+    lk = opening.open_lake(config=config)
     lk.log.parallel = 1
     return lk
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import duckdb
 
 from lake.config import load
-from lake.lake import Lake, init, open_lake
+from lake.lake import Lake
+from lake.opening import init, open_lake
 from tests.http_server import Server
 
 TOML = """

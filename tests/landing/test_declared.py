@@ -10,7 +10,8 @@ import pytest
 import lake
 from lake.config import load
 from lake.errors import SchemaConflict, VersionHeld
-from lake.lake import Lake, open_lake
+from lake.lake import Lake
+from lake.opening import open_lake
 from lake.operations.apply import apply
 
 Parquet = Callable[[str, str], Path]

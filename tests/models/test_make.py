@@ -9,9 +9,10 @@ from lake import layout
 from lake.catalog.entries import Note, build, plain
 from lake.config import load
 from lake.errors import BuildFailed, CheckFailed, CommitUnknown
-from lake.lake import Lake, init, open_lake
+from lake.lake import Lake
 from lake.models.make import Made, ModelRun
 from lake.models.run import make_model, plan, publish_made, transform
+from lake.opening import init, open_lake
 from lake.operations.verify import verify
 from tests.lakes import again, rows
 from tests.stores import HookedStore
