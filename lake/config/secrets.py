@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit, urlunsplit
 
 from lake.errors import InvalidConfig
 
@@ -20,7 +20,8 @@ _SECRET_KEY = re.compile(
 # What cloud links are signed with, and `key`, which is a secret in many APIs.
 _SIGNED = re.compile(
     r"x-(amz|goog|ms)-.*|awsaccesskeyid|googleaccessid|expires|se|sp|sv|sr|st|spr|skoid|sktid|skt"
-    r"|ske|sks|skv|key|auth|authorization|policy|key-pair-id|.*(key|token|secret)",
+    r"|ske|sks|skv|saoid|suoid|scid|ses|key|auth|authorization|policy|key-pair-id|jwt|bearer|hmac"
+    r"|hdne[at]|hdnts|pw|passcode|.*(key|token|secret|key[_-]?id)",
     re.IGNORECASE,
 )
 
@@ -54,13 +55,15 @@ def recorded(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return "(no URL)"
-    kept = [pair for pair in parts.query.split("&") if pair and not _tells(pair.partition("=")[0])]
+    kept = [pair for pair in parts.query.split("&") if pair and not _tells(pair)]
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "&".join(kept), ""))
 
 
-def _tells(parameter: str) -> bool:
-    return bool(_SECRET_KEY.fullmatch(parameter) or _SIGNED.fullmatch(parameter))
+def _tells(pair: str) -> bool:
+    # Some servers take `;` for `&`, and all of them names that are percent-encoded.
+    names = [unquote_plus(part.partition("=")[0]) for part in pair.split(";")]
+    return any(_SECRET_KEY.fullmatch(name) or _SIGNED.fullmatch(name) for name in names)
 
 
 def literal_secrets(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:

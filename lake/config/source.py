@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lake import layout
-from lake.config import table, template
-from lake.config.columns import columns, columns_values
+from lake.config import reading, table, template
 from lake.config.duration import duration, duration_text
 from lake.config.period import UNITS, Unit, interval
 from lake.config.table import Table
@@ -23,19 +22,9 @@ _KEYS = (
     "expect_every",
     "description",
     "owner",
-    "keep_original",
-    "max_rejects",
-    "columns",
+    *reading.KEYS,
 )
-_LATER = (
-    "database",
-    "table",
-    "query",
-    "key",
-    "cursor",
-    "unknown_columns",
-    "extra_fields",
-)
+_LATER = ("database", "table", "query", "cursor")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -57,11 +46,14 @@ def source(values: Table, *, name: str, root: Path) -> Source:
         expect_every=table.parsed(values, "expect_every", duration, default=None),
         description=table.text(values, "description"),
         owner=table.text(values, "owner"),
-        keep_original=table.flag(values, "keep_original", default=True),
-        max_rejects=table.count(values, "max_rejects", default=0),
-        columns=columns(table.inner(values, "columns"), keys=keys),
+        reading=reading.reading(values, keys=keys),
         root=root,
     )
+
+
+def is_python(url: str) -> bool:
+    """Tell whether `url` names what `lake.source` made: `python:package.module:name`."""
+    return url.startswith("python:")
 
 
 def is_http(url: str) -> bool:
@@ -81,7 +73,7 @@ def _url(values: Table, keys: Mapping[str, Key]) -> str:
         )
     table.attempt(values, "url", lambda: template.check(url, keys))
     for name, key in keys.items():
-        if key.every and not key.since and is_http(url):
+        if key.every and not key.since and (is_http(url) or is_python(url)):
             table.refuse(
                 values, f"partition.{name} has no since: say which {key.every} is the first"
             )
@@ -136,18 +128,15 @@ def source_text(declared: Source) -> str:
     """Return the text that declares a source in the lake's log; it names secrets only."""
     partition = {name: _key_values(key) for name, key in declared.partition.items()}
     every = declared.expect_every
-    values = {
+    values: dict[str, Any] = {
         "url": declared.url,
         "partition": partition,
         "expect_every": duration_text(every) if every is not None else "",
         "description": declared.description,
         "owner": declared.owner,
-        "max_rejects": declared.max_rejects,
-        "columns": columns_values(declared.columns),
     }
-    said: dict[str, Any] = {key: value for key, value in values.items() if value}
-    if not declared.keep_original:
-        said["keep_original"] = False
+    said = {key: value for key, value in values.items() if value}
+    said |= reading.reading_values(declared.reading)
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from lake.config.period import Unit
 
@@ -19,13 +20,79 @@ class Key:
     values: tuple[str, ...] = ()
 
 
+Limit: TypeAlias = int | float | str | None
+Format: TypeAlias = Literal["", "csv", "json", "fixed", "arrow", "excel", "objects", "urls"]
+
+
 @dataclass(frozen=True, slots=True)
 class DeclaredColumn:
-    """What a source declares of one column: its former names, and its type as DuckDB writes it."""
+    """What a source declares of one column: its names, its type, and what its values keep to.
+
+    Attributes:
+        former: names that it has in some files.
+        type: as DuckDB writes it; `""`: what the values are.
+        format: of dates and times in text, as `strptime` has it, such as `%d/%m/%Y`.
+        decimal: the sign between a number's whole and its fraction, `.` or `,`.
+        null: texts that mean NULL.
+        required: NULL breaks the contract.
+        between: the least and the greatest value, inclusive; None where there is no limit.
+        allowed: the only values (`in`); empty for any.
+        personal: it speaks of people, so that nothing of its values may get into the log.
+    """
 
     former: tuple[str, ...] = ()
     type: str = ""
     description: str = ""
+    format: str = ""
+    decimal: str = ""
+    null: tuple[str, ...] = ()
+    required: bool = False
+    between: tuple[Limit, Limit] = (None, None)
+    allowed: tuple[int | float | str, ...] = ()
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How bytes become rows: what cannot be seen in them, and the contract that rows keep to.
+
+    What is empty here is seen in the bytes.
+
+    Attributes:
+        format: in place of what the content looks like. `objects`: each file is one row; `urls`:
+            each line of the text is the URL of such a file.
+        encoding: of text, as Python names it, such as `latin-1`.
+        delimiter, quote, escape: one character each, of CSV.
+        comment: what lines start with that are no rows, such as `#`.
+        widths: names of fixed-width columns with their widths in characters, in order.
+        sheet: of a workbook; `*`: each is a dataset of its own.
+        members: a glob over the names in an archive.
+        columns: the declared ones, by name.
+        unknown_columns: `reject`: a column that is not declared breaks the contract of the file.
+        extra_fields: `empty`: empty fields behind the header's last column are no fault.
+        max_rejects: how many rows may be rejected before the version is held.
+        key: columns whose values tell what is the same thing in several versions.
+    """
+
+    format: Format = ""
+    encoding: str = ""
+    delimiter: str = ""
+    quote: str = ""
+    escape: str = ""
+    comment: str = ""
+    widths: tuple[tuple[str, int], ...] = ()
+    sheet: str = ""
+    members: str = ""
+    columns: Mapping[str, DeclaredColumn] = field(default_factory=dict)
+    unknown_columns: Literal["accept", "reject"] = "accept"
+    extra_fields: Literal["reject", "empty"] = "reject"
+    max_rejects: int = 0
+    keep_original: bool = True
+    profile: bool = True
+    key: tuple[str, ...] = ()
+
+
+AS_IT_COMES = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +105,7 @@ class Source:
     expect_every: timedelta | None = None
     description: str = ""
     owner: str = ""
-    keep_original: bool = True
-    max_rejects: int = 0
-    columns: Mapping[str, DeclaredColumn] = field(default_factory=dict)
+    reading: Reading = AS_IT_COMES
     root: Path = field(default=Path(), compare=False)
     """The folder that a relative path in `url` starts from; no part of the declaration."""
 
@@ -48,6 +113,11 @@ class Source:
     def dataset(self) -> str:
         """The dataset that it lands into."""
         return f"raw.{self.name}"
+
+    @property
+    def columns(self) -> Mapping[str, DeclaredColumn]:
+        """The columns that it declares, by name."""
+        return self.reading.columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ def test_columns_are_read_with_their_types_as_duckdb_writes_them(tmp_path: Path)
     fare = { type = "decimal(10, 2)", description = "What was paid" }
     "the tip" = { from = ["Tip"], type = "int8[]" }
     plain = {}
+    at = { type = "TIMESTAMP", format = "%d/%m/%Y %H:%M", null = ["", "NA"], required = true }
+    price = { type = "DOUBLE", decimal = ",", between = [0, 9.5] }
+    day = { type = "DATE", between = { min = 2020-01-31 } }
+    kind = { in = ["a", "b"], personal = true }
     """
     source = declare(tmp_path, text)
     assert source.columns == {
@@ -33,6 +37,12 @@ def test_columns_are_read_with_their_types_as_duckdb_writes_them(tmp_path: Path)
         "fare": DeclaredColumn(type="DECIMAL(10,2)", description="What was paid"),
         "the tip": DeclaredColumn(("Tip",), "BIGINT[]"),
         "plain": DeclaredColumn(),
+        "at": DeclaredColumn(
+            type="TIMESTAMP", format="%d/%m/%Y %H:%M", null=("", "NA"), required=True
+        ),
+        "price": DeclaredColumn(type="DOUBLE", decimal=",", between=(0, 9.5)),
+        "day": DeclaredColumn(type="DATE", between=("2020-01-31", None)),
+        "kind": DeclaredColumn(allowed=("a", "b"), personal=True),
     }
     assert source_from_text(source_text(source), "trips") == source
     assert columns_from_text(source_text(source)) == source.columns
@@ -40,7 +50,7 @@ def test_columns_are_read_with_their_types_as_duckdb_writes_them(tmp_path: Path)
 
 def test_the_log_s_columns_are_read_past_what_is_only_of_landing() -> None:
     text = '{"database":"x","columns":{"a":{"from":["b"],"null":["NA"]}}}'
-    assert columns_from_text(text) == {"a": DeclaredColumn(("b",))}
+    assert columns_from_text(text) == {"a": DeclaredColumn(("b",), null=("NA",))}
     with pytest.raises(InvalidConfig, match="declaration of a source cannot be read: 'hm'"):
         columns_from_text("hm")
 
@@ -69,10 +79,19 @@ def test_the_log_s_columns_are_read_past_what_is_only_of_landing() -> None:
         ('a = { from = ["b"] }\nb = {}', "] 'b' is claimed by two columns, a and b"),
         ('month = { type = "DATE" }', ".month] is a key of the partition: this version reads"),
         ('month = { from = ["m"] }', ".month] is a key of the partition: this version reads"),
-        *(
-            (f"a = {{ {key} = 1 }}", f".a] {key} is not supported by this version: take it out")
-            for key in ("format", "decimal", "null", "required", "between", "in", "personal")
-        ),
+        ("month = { personal = true }", ".month] is a key of the partition, which is part of"),
+        ('a = { format = "%d" }', ".a] format is of dates and times: declare type = 'TIMESTAMP',"),
+        ('a = { type = "DATE", format = "dd" }', ".a] format = 'dd': write one such as '%d/%m/%Y"),
+        ('a = { decimal = "," }', ".a] decimal is of numbers: declare type = 'DOUBLE' or"),
+        ('a = { type = "DOUBLE", decimal = ";" }', ".a] decimal = ';': write '.' or ','"),
+        ("a = { required = 1 }", ".a] required is 1: write true or false"),
+        ("a = { between = 5 }", ".a] between: write [least, greatest], or { min = … } or { max"),
+        ("a = { between = {} }", ".a] between: write [least, greatest], or { min = … } or { max"),
+        ("a = { between = [2, 1] }", ".a] between: 2 is more than 1"),
+        ("a = { between = [1, inf] }", ".a] between holds inf: leave that limit out"),
+        ("a = { between = { least = 1 } }", ".a.between] knows no key 'least': there is max, min"),
+        ("a = { in = [] }", ".a] in: write the list of the values that may be there"),
+        ("a = { in = [true] }", ".a] in holds True: write a number, a date or text"),
     ],
 )
 def test_what_a_column_cannot_say_is_refused(tmp_path: Path, text: str, said: str) -> None:

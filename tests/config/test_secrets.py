@@ -11,6 +11,22 @@ from lake.errors import InvalidConfig
         ("https://h/x?page=2&token=t&api_key=k&key=k", "https://h/x?page=2"),
         ("https://h/x?X-Amz-Signature=s&X-Amz-Credential=c&X-Amz-Date=d", "https://h/x"),
         ("https://h/x?sv=1&se=2&sp=r&sig=3&month=2024-01", "https://h/x?month=2024-01"),
+        (
+            "https://h/x?X-Goog-Algorithm=a&X-Goog-Signature=s&X-Goog-Expires=9&v=1",
+            "https://h/x?v=1",
+        ),
+        (
+            "https://h/x?skoid=1&sktid=2&skt=3&ske=4&sks=b&skv=5&sr=b&st=6&spr=7&a=1",
+            "https://h/x?a=1",
+        ),
+        (
+            "https://h/x?AWSAccessKeyId=a&Signature=b&Expires=9&versionId=7",
+            "https://h/x?versionId=7",
+        ),
+        ("https://h/x?apikey=1&API-KEY=2&access_token=3&password=4&jwt=5&p=6", "https://h/x?p=6"),
+        ("https://h/x?t%6Fken=1&%74oken=2&a=1", "https://h/x?a=1"),
+        ("https://h/x?a=1;token=t&b=2", "https://h/x?b=2"),
+        ("https://ada:p@w@h/x", "https://h/x"),
         ("https://h/x?monkey=1&session=2&design=3", "https://h/x?session=2&design=3"),
         ("http://[bad", "(no URL)"),
     ],

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from lake.config import Key, Source, load, source_from_text, source_text
+from lake.config.types import Reading
 from lake.errors import InvalidConfig
 
 
@@ -15,7 +16,12 @@ def test_a_declaration_says_only_what_was_said() -> None:
     "source",
     [
         Source("zones", "zones.csv"),
-        Source("zones", "https://${U}:${P}@h/zönes.csv", owner="ops", keep_original=False),
+        Source(
+            "zones",
+            "https://${U}:${P}@h/zönes.csv",
+            owner="ops",
+            reading=Reading(keep_original=False),
+        ),
         Source(
             "green_trips",
             "https://h/{region}/{month:%Y/%m}.csv",
@@ -25,7 +31,7 @@ def test_a_declaration_says_only_what_was_said() -> None:
             },
             expect_every=timedelta(hours=36),
             description='a "quoted" one',
-            max_rejects=5,
+            reading=Reading(max_rejects=5, key=("id",), widths=(("b", 3), ("a", 2))),
         ),
     ],
 )

@@ -7,6 +7,7 @@ from lake.catalog.entries import Append, Remove, Replace
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.config import Source
+from lake.config.types import Reading
 from lake.errors import (
     FileDamaged,
     InvalidAddress,
@@ -15,7 +16,8 @@ from lake.errors import (
     NoSuchVersion,
     VersionHeld,
 )
-from lake.lake import Lake, open_lake
+from lake.lake import Lake
+from lake.opening import open_lake
 from tests.lakes import land, model, new_lake, parquet
 
 CSV = b'\xef\xbb\xbfid;name\r\n007;"a ""b"" c"\r\n8;\xc3\xa9\r\n'
@@ -63,7 +65,7 @@ def test_a_file_comes_back_under_its_own_name(lk: Lake, name: str) -> None:
 
 def test_rows_do_not_come_back_under_the_name_of_what_was_not_kept(lk: Lake) -> None:
     (lk.config.root / "a.csv").write_bytes(CSV)
-    source = Source("x", "a.csv", keep_original=False, root=lk.config.root)
+    source = Source("x", "a.csv", reading=Reading(keep_original=False), root=lk.config.root)
     lk = open_lake(lk.url, config=replace(lk.config, sources={"x": source}))
     lk.land_sources()
     assert got(lk, "raw.x").keys() == {"data.parquet"}
