@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import re
 import socket
+import ssl
 import threading
 from collections import defaultdict, deque
 from collections.abc import Mapping
@@ -67,7 +68,16 @@ class Become:
     page: Page
 
 
-Fault: TypeAlias = Status | Cut | Hang | WrongLength | WrongRange | Become
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Send these very bytes instead of an answer, then `again` until nobody listens."""
+
+    head: bytes
+    again: bytes = b""
+    every_s: float = 0.0
+
+
+Fault: TypeAlias = Status | Cut | Hang | WrongLength | WrongRange | Become | Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,10 @@ class Server:
     def port(self) -> int:
         return self._http.server_address[1]
 
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
@@ -144,6 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         page = owner.page(self.path)
         if isinstance(fault, Status):
             self._empty(fault.code, fault.headers)
+        elif isinstance(fault, Raw):
+            with contextlib.suppress(ConnectionError):
+                self._raw(fault)
         elif page is None:
             self._empty(404, {})
         else:
@@ -174,6 +191,12 @@ class _Handler(BaseHTTPRequestHandler):
         if page.last_modified:
             self.send_header("Last-Modified", page.last_modified)
         return self._send(page.body[start:], fault, chunked=page.chunked)
+
+    def _raw(self, fault: Raw) -> None:
+        self.close_connection = True
+        self.wfile.write(fault.head)
+        while fault.again and not self.server.owner.closing.wait(fault.every_s):
+            self.wfile.write(fault.again)
 
     def _is_known(self, page: Page, tag: str) -> bool:
         if "If-None-Match" in self.headers:

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPResponse, InvalidURL, responses
+from http.client import HTTPException, InvalidURL, responses
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 
 from lake.config.secrets import recorded
 from lake.errors import SourceIncomplete, SourceMissing, SourceUnreadable
 from lake.sources.copy import CHUNK, Fetched, Sink, new_sink
-from lake.sources.patience import Patience
+from lake.sources.hosts import NETWORK, Network, Refused
+from lake.sources.patience import Clock, Patience
 from lake.sources.web import open_url
+from lake.sources.wire import Answer
 
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+_MARK = re.compile(r"[!-~]+( [!-~]+)*")
 _RANGE = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)")
 
 
@@ -50,13 +52,34 @@ class _NotModified(Exception):
     """The server has what we had."""
 
 
-def fetch_http(url: str, to: Path, *, etag: str, patience: Patience) -> Fetched | None:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked for, and how."""
+
+    url: str
+    etag: str
+    patience: Patience
+    untrusted: bool
+    network: Network
+
+
+def fetch_http(
+    url: str,
+    to: Path,
+    *,
+    etag: str,
+    patience: Patience,
+    untrusted: bool = False,
+    network: Network = NETWORK,
+) -> Fetched | None:
     """Fetch `url` into the new file `to`; None if the server says that nothing changed.
 
-    `lake.sources.fetch.fetch` tells the arguments and errors.
+    `lake.sources.fetch.fetch` tells the arguments and errors. The bytes are kept as they are sent,
+    also where they are sent packed (`Content-Encoding: gzip`) although nobody asked for that.
     """
+    question = _Question(url, _mark(etag), patience, untrusted, network)
     with new_sink(to) as sink:
-        download = _Download(url, sink, etag, patience)
+        download = _Download(question, sink)
         try:
             mark = download.run()
         except _NotModified:
@@ -75,10 +98,10 @@ def _name(url: str) -> str:
 class _Download:
     """One URL on its way into one sink, over as many tries as it takes."""
 
-    def __init__(self, url: str, sink: Sink, had: str, patience: Patience) -> None:
-        self._url, self._sink, self._had, self._patience = url, sink, had, patience
-        self._shown = recorded(url)
-        self._end = time.monotonic() + patience.deadline_s
+    def __init__(self, question: _Question, sink: Sink) -> None:
+        self._question, self._sink, self._patience = question, sink, question.patience
+        self._shown = recorded(question.url)
+        self._clock = Clock(time.monotonic() + self._patience.deadline_s, self._patience.timeout_s)
         self._mark = _Mark()
 
     def run(self) -> _Mark:
@@ -96,7 +119,7 @@ class _Download:
         patience = self._patience
         jittered = patience.wait_s * 2 ** (failures - 1) * random.uniform(0.5, 1)
         wait_s = min(max(jittered, problem.after_s), patience.longest_wait_s)
-        if failures >= patience.tries or time.monotonic() + wait_s >= self._end:
+        if failures >= patience.tries or time.monotonic() + wait_s >= self._clock.end:
             tries = "once" if failures == 1 else f"{failures} times in a row"
             raise SourceIncomplete(
                 f"{self._shown} failed {tries}: {problem}; nothing of it was kept, run the same"
@@ -108,96 +131,130 @@ class _Download:
         if self._sink.count and not self._mark.resumable:
             self._sink.restart()
         headers = self._headers()
-        with self._open(headers) as response:
-            self._begin(response)
-            self._body(response)
+        with self._open(headers) as answer:
+            self._begin(answer)
+            self._body(answer)
 
     def _headers(self) -> dict[str, str]:
         if self._sink.count:
             return {"Range": f"bytes={self._sink.count}-", "If-Match": self._mark.etag}
         # Never `If-Modified-Since`: a time may be older than what it replaces, and lasts a second.
-        return {"If-None-Match": self._had} if self._had else {}
+        return {"If-None-Match": self._question.etag} if self._question.etag else {}
 
-    def _open(self, headers: dict[str, str]) -> HTTPResponse:
-        left_s = max(self._end - time.monotonic(), 0.001)
+    def _open(self, headers: dict[str, str]) -> Answer:
+        asked = self._question
         try:
-            return open_url(self._url, headers, timeout_s=min(self._patience.timeout_s, left_s))
-        except HTTPError as error:
-            error.close()
-            raise self._refusal(error, headers) from error
-        except URLError as error:
-            raise self._unreachable(error.reason) from error
-        except (InvalidURL, ValueError) as error:
-            raise SourceUnreadable(f"{self._shown} is no URL: write https://HOST/PATH") from error
+            answer = open_url(
+                asked.url,
+                headers,
+                clock=self._clock,
+                untrusted=asked.untrusted,
+                network=asked.network,
+            )
+        except Refused as refused:
+            raise SourceUnreadable(
+                f"{self._shown} cannot be fetched: {refused}; look at the URL"
+            ) from None
+        except ssl.SSLCertVerificationError as error:
+            why = error.verify_message.rstrip(".")
+            raise SourceUnreadable(
+                f"{self._shown} is not to be trusted: {why}; look at the host's name, or at this"
+                " machine's certificates"
+            ) from error
         except (OSError, HTTPException) as error:
-            raise self._unreachable(error) from error
+            if isinstance(error, InvalidURL):
+                raise self._no_url() from error
+            raise _TryAgain(_why(error)) from error
+        except ValueError as error:
+            raise self._no_url() from error
+        if not 200 <= answer.status < 300:
+            answer.close()
+            raise self._refusal(answer, headers)
+        return answer
 
-    def _refusal(self, error: HTTPError, sent: Mapping[str, str]) -> Exception:
-        code, said = error.code, _said(error.code)
-        if code == 304 and not self._sink.count and self._had:
+    def _no_url(self) -> SourceUnreadable:
+        return SourceUnreadable(f"{self._shown} is no URL: write https://HOST/PATH")
+
+    def _refusal(self, answer: Answer, sent: Mapping[str, str]) -> Exception:
+        code, said = answer.status, _said(answer.status)
+        if code == 304 and not self._sink.count and self._question.etag:
             return _NotModified()
         if "If-Match" in sent and code in (412, 416):
             self._sink.restart()
             return _TryAgain(f"{said}: it changed while it was fetched")
         if code in _TRANSIENT:
-            return _TryAgain(said, after_s=_retry_after_s(error.headers))
+            return _TryAgain(said, after_s=_retry_after_s(answer.headers))
         if code in (404, 410):
             return SourceMissing(f"{self._shown} is not there: {said}; look at the URL")
         return SourceUnreadable(f"{self._shown} cannot be fetched: {said}{_advice(code)}")
 
-    def _unreachable(self, reason: object) -> Exception:
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return SourceUnreadable(
-                f"{self._shown} is not to be trusted: {reason.verify_message}; look at the host's"
-                " name, or at this machine's certificates"
-            )
-        if isinstance(reason, TimeoutError):
-            return _TryAgain("no answer in time")
-        if isinstance(reason, OSError) and reason.strerror:
-            return _TryAgain(reason.strerror)
-        return _TryAgain(f"no answer that is HTTP ({type(reason).__name__})")
-
-    def _begin(self, response: HTTPResponse) -> None:
+    def _begin(self, answer: Answer) -> None:
         """Take the marks of a whole answer, or make sure that a partial one goes on from here."""
-        if response.status == 206 and self._sink.count:
-            found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if answer.status == 206 and self._sink.count:
+            found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
             start, total = (int(found[1]), found[2]) if found else (-1, "*")
             if start != self._sink.count or total not in ("*", str(self._mark.total)):
                 self._sink.restart()
                 raise _TryAgain("HTTP 206 with another range than was asked for")
             return
-        if response.status != 200:
+        if answer.status != 200:
             raise SourceUnreadable(
-                f"{self._shown} cannot be fetched: HTTP {response.status}, where 200 belongs"
+                f"{self._shown} cannot be fetched: HTTP {answer.status}, where 200 belongs"
             )
         if self._sink.count:
             self._sink.restart()
-        headers = response.headers
+        headers = answer.headers
         self._mark = _Mark(
-            headers.get("ETag", ""),
-            headers.get("Last-Modified", ""),
-            None if response.chunked else response.length,
+            _mark(headers.get("ETag", "")), _mark(headers.get("Last-Modified", "")), answer.length
         )
+        if (self._mark.total or 0) > self._patience.max_bytes:
+            raise SourceUnreadable(
+                f"{self._shown} is too large: {self._mark.total} bytes are announced, and at most"
+                f" {self._patience.max_bytes} are taken; look at the URL"
+            )
 
-    def _body(self, response: HTTPResponse) -> None:
+    def _body(self, answer: Answer) -> None:
         total = self._mark.total
         while total is None or self._sink.count < total:
             left = CHUNK if total is None else min(CHUNK, total - self._sink.count)
-            if not (data := self._read(response, left)):
+            if not (data := self._read(answer, left)):
                 break
             self._sink.write(data)
+            self._check_size()
         if total is not None and self._sink.count < total:
             raise _TryAgain(f"broke off after {self._sink.count} of {total} bytes")
+        if total is not None and answer.goes_on():
+            self._sink.restart()
+            raise _TryAgain(f"more bytes came than the {total} that were announced")
 
-    def _read(self, response: HTTPResponse, byte_count: int) -> bytes:
-        if time.monotonic() > self._end:
+    def _check_size(self) -> None:
+        if self._sink.count > self._patience.max_bytes:
+            raise SourceUnreadable(
+                f"{self._shown} is too large: more than {self._patience.max_bytes} bytes came, and"
+                " no end; look at the URL"
+            )
+
+    def _read(self, answer: Answer, byte_count: int) -> bytes:
+        if time.monotonic() > self._clock.end:
             raise _TryAgain(f"not whole within {self._patience.deadline_s:g} seconds")
         try:
-            # One read of the socket, not as many as fill a chunk: the clock is looked at between.
-            return response.read1(byte_count)
+            return answer.read(byte_count)
         except (OSError, HTTPException) as error:
             why = "no more came in time" if isinstance(error, TimeoutError) else "it broke off"
             raise _TryAgain(f"{why}, after {self._sink.count} bytes") from error
+
+
+def _mark(text: str) -> str:
+    """Return a header's value that can be sent back and logged, or `""`."""
+    return text if _MARK.fullmatch(text) else ""
+
+
+def _why(error: OSError | HTTPException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"no answer that is HTTP ({type(error).__name__})"
 
 
 def _said(code: int) -> str:
@@ -209,7 +266,7 @@ def _advice(code: int) -> str:
     if code in (401, 403):
         return "; name who asks, as in https://${USER}:${PASSWORD}@HOST/PATH"
     if 300 <= code < 400 and code != 304:
-        return ", and that leads to no http(s) URL, or in a circle"
+        return ", without saying where to; look at the URL"
     return "; look at the URL"
 
 

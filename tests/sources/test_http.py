@@ -325,19 +325,6 @@ def test_a_password_goes_to_its_own_host_only(server: Server, tmp_path: Path) ->
         assert ["Authorization" in r.headers for r in other.requests] == [False]
 
 
-@pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://127.0.0.1/x", "/loop"])
-def test_a_redirect_to_nowhere_is_refused(
-    server: Server, tmp_path: Path, waits: Waits, to: str
-) -> None:
-    server.script("/loop", *[redirect(to)] * 20)
-    url = server.url("/loop")
-    said = (
-        f"{url} cannot be fetched: HTTP 302 Found, and that leads to no http(s) URL, or in a circle"
-    )
-    _check_refused(url, tmp_path, waits, SourceUnreadable, said)
-    assert len(server.requests) <= 11
-
-
 @pytest.mark.parametrize(
     "url", ["http://", "http:///x", "http://h:port/x", "http://[1/x", "http://a..b/x"]
 )
