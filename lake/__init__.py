@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from lake.lake import Lake
     from lake.opening import init
     from lake.opening import open_lake as open  # noqa: A004
+    from lake.sources.python import from_dlt, source
 
 _HOMES = {
     "Lake": ("lake", "Lake"),
+    "from_dlt": ("sources.python", "from_dlt"),
     "init": ("opening", "init"),
     "open": ("opening", "open_lake"),
+    "source": ("sources.python", "source"),
 }
 
-__all__ = ["Lake", "LakeError", "__version__", "init", "open"]
+__all__ = ["Lake", "LakeError", "__version__", "from_dlt", "init", "open", "source"]
 
 
 def __getattr__(name: str) -> Any:
