@@ -1,11 +1,16 @@
 import gzip
+import io
+import zipfile
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+from lake.config.types import Format, Reading
 from lake.errors import SourceUnreadable
 from lake.landing.recognise import recognise
+from tests.faults.refusal import exactly
 
 
 @pytest.fixture
@@ -52,14 +57,13 @@ def test_a_character_cut_in_two_by_the_end_of_the_head_is_no_error(tmp_path: Pat
         (b"<!DOCTYPE html>\n<html>", "is an HTML page, which a server sends"),
         (b"\n  <html lang=en>", "is an HTML page"),
         (b'<?xml version="1.0"?><Error/>', "is an XML document"),
-        (b'{"a": 1}\n', "is a JSON document"),
-        (b'[{"a": 1}]', "is a JSON document"),
         (gzip.compress(b"a,b\n", mtime=0), "is a gzip archive"),
         (b"PK\x03\x04rest", "is a zip archive"),
+        (b"FEA1....", "is a Feather file of version 1"),
         (b"%PDF-1.7", "is a PDF document"),
         (b"\x89PNG\r\n", "is a PNG image"),
         (b"a,b\n1,\x00\n", "is binary data .a NUL byte at offset 6."),
-        ("a,b\n".encode("utf-16"), "is text in UTF-16"),
+        ("a,b\n".encode("utf-16-le"), "is text in UTF-16 without .* .utf-16-le by its look."),
         (b"a,b\ncaf\xe9,1\n", "is not UTF-8 .byte 0xE9 at offset 7."),
         (b"a,b\n1,\xc3", "is not UTF-8 .byte 0xC3 at offset 6."),
         (b" \n\n", "is nothing but blanks"),
@@ -94,3 +98,125 @@ def test_a_footer_length_that_cannot_be_is_refused(tmp_path: Path, parquet: Path
 def test_an_encrypted_parquet_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match="is an encrypted Parquet file"):
         recognise(write(tmp_path, b"PARE....PARE"), name="x")
+
+
+def arrow(kind: str) -> bytes:
+    target = io.BytesIO()
+    batch = pa.record_batch({"a": [1]})
+    new = pa.ipc.new_file if kind == "file" else pa.ipc.new_stream
+    with new(target, batch.schema) as writer:
+        writer.write_batch(batch)
+    return target.getvalue()
+
+
+def zipped(*names: str, mimetype: str = "") -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        if mimetype:
+            archive.writestr("mimetype", mimetype)
+        for name in names:
+            archive.writestr(name, "")
+    return target.getvalue()
+
+
+CONTENT = "[Content_Types].xml"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b'{"a": 1}\n{"a": 2}\n', "json"),
+        (b'\xef\xbb\xbf [{"a": 1}]', "json"),
+        (b"[]", "json"),
+        (b'{"a": 1} {"a": 2}', "json"),
+        (b'{"a": [1, 2', "json"),
+        ('{"a": 1}'.encode("utf-16"), "json"),
+        (b'["a"],["b"]\n1,2\n', "csv"),
+        (b"[1],[2]\n1,2\n", "csv"),
+        (b"{id},name\n1,2\n", "csv"),
+        ("a,b\n".encode("utf-16"), "csv"),
+        ("a,b\n".encode("utf-32"), "csv"),
+        (b"[" * 70_000, "json"),
+        (arrow("file"), "arrow"),
+        (arrow("stream"), "arrow"),
+        (zipped(CONTENT, "xl/workbook.xml"), "excel"),
+    ],
+)
+def test_every_kind_is_known_by_its_content(tmp_path: Path, data: bytes, kind: str) -> None:
+    assert recognise(write(tmp_path, data), name="x.bin") == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "reading", "kind"),
+    [
+        (b'{"a": 1}\n', Reading(format="csv"), "csv"),
+        (b"<id>\n1\n", Reading(format="csv"), "csv"),
+        (b"1\n2\n", Reading(format="json"), "json"),
+        (b"a b\n", Reading(widths=(("x", 1),)), "fixed"),
+        (b"caf\xe9,1\n", Reading(encoding="latin-1"), "csv"),
+        ("a,b\n".encode("utf-16-le"), Reading(encoding="utf-16-le"), "csv"),
+        (arrow("file"), Reading(format="arrow"), "arrow"),
+    ],
+)
+def test_a_declaration_settles_what_text_is(
+    tmp_path: Path, data: bytes, reading: Reading, kind: str
+) -> None:
+    assert recognise(write(tmp_path, data), name="x", reading=reading) == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "declared", "found"),
+    [
+        (b"a,b\n", "json", "plain text"),
+        (b"a,b\n", "arrow", "plain text"),
+        (b'{"a": 1}', "excel", "a JSON document"),
+        (arrow("file"), "csv", "an Arrow file"),
+        (zipped(CONTENT, "xl/workbook.xml"), "json", "an Excel workbook"),
+    ],
+)
+def test_content_that_contradicts_a_declaration_is_refused(
+    tmp_path: Path, data: bytes, declared: Format, found: str
+) -> None:
+    message = (
+        f"x is declared to be {declared} and is {found}: take the declaration away, or look at what"
+        " its source sends"
+    )
+    with pytest.raises(SourceUnreadable, match=exactly(message)):
+        recognise(write(tmp_path, data), name="x", reading=Reading(format=declared))
+
+
+OBJECT = 'land it as an object with format = "objects" (--read format=objects)'
+
+
+@pytest.mark.parametrize(
+    ("data", "found", "advice"),
+    [
+        (b"\x89PNG\r\n", "a PNG image", "convert it first"),
+        (b"\xff\xff\xff\xffno", "not UTF-8 (byte 0xFF at offset 0)", ""),
+        (b"a\0\0b", "binary data (a NUL byte at offset 1)", "convert it first"),
+        (OLE, "an old Office document", "convert it first"),
+        (OLE + "Workbook".encode("utf-16-le"), "an old Excel workbook (.xls)", "save it as .xlsx"),
+        (
+            OLE + "EncryptedPackage".encode("utf-16-le"),
+            "an encrypted Office document",
+            "save it without its password",
+        ),
+        (zipped(CONTENT, "xl/workbook.bin"), "a binary Excel workbook (.xlsb)", "save it as .xlsx"),
+        (zipped(CONTENT, "word/document.xml"), "a Word document", "convert it first"),
+        (
+            zipped(mimetype="application/vnd.oasis.opendocument.spreadsheet"),
+            "an OpenDocument spreadsheet",
+            "save it as .xlsx",
+        ),
+    ],
+)
+def test_what_is_no_table_can_be_landed_as_an_object(
+    tmp_path: Path, data: bytes, found: str, advice: str
+) -> None:
+    then = (
+        f"{advice}, or {OBJECT}" if advice else 'declare its encoding, such as encoding = "cp1252"'
+    )
+    message = f"x is {found}: tables are Parquet, CSV, JSON, Arrow, Excel or fixed width; {then}"
+    with pytest.raises(SourceUnreadable, match=exactly(message)):
+        recognise(write(tmp_path, data), name="x")
