@@ -39,13 +39,15 @@ def _blocks(path: Path, newline: bytes) -> Iterator[bytes]:
 
 def _is_regular(lines: list[bytes], dialect: Dialect) -> bool:
     block = b"".join(lines)
-    if b'"' not in block:
+    quote = dialect.quote.encode()
+    if quote not in block:
         return True
-    if block.count(b'"') % 2:
+    if block.count(quote) % 2:
         return False
     text = (line.decode("utf-8", "replace") for line in lines)
     try:
-        widths = {len(row) for row in csv.reader(text, delimiter=dialect.delimiter) if row}
+        rows = csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quote)
+        widths = {len(row) for row in rows if row}
     except csv.Error:
         return False
     return widths <= {len(dialect.columns)}

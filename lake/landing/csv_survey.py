@@ -5,35 +5,59 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lake.errors import SourceUnreadable
+from lake.landing.csv_dialect import Dialect
 
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Survey:
-    """The physical lines of a file, header and blank ones included, and whether it has quotes."""
+    """What is counted in a file, header and blank lines included.
 
-    lines: int
-    has_quotes: bool
+    Attributes:
+        lines: physical ones.
+        delimiters: everywhere, also within quotes.
+        has_quotes: whether any value may be quoted.
+        has_other_ends: whether bytes that end lines elsewhere end none here, or some.
+    """
+
+    lines: int = 0
+    delimiters: int = 0
+    has_quotes: bool = False
+    has_other_ends: bool = False
 
 
-def survey(path: Path, *, newline: bytes, name: str) -> Survey:
-    """Read the file once, at the speed of the disk, and count its lines.
+def survey(path: Path, dialect: Dialect, *, name: str) -> Survey:
+    """Read the file once, at the speed of the disk, and count.
 
     Raises:
         SourceUnreadable: a NUL byte, or bytes that are no UTF-8, with their offset.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    lines, has_quotes, offset, last = 0, False, 0, newline
+    found, offset, last = Survey(), 0, dialect.newline
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):
             _check_text(chunk, offset, decoder, name)
-            lines += chunk.count(newline)
-            has_quotes = has_quotes or b'"' in chunk
+            _count(found, chunk, dialect, after_return=last == b"\r")
             offset += len(chunk)
             last = chunk[-1:]
     _decode(b"", offset, decoder, name)
-    return Survey(lines + (last != newline), has_quotes)
+    found.lines += last != dialect.newline
+    found.has_other_ends |= dialect.newline == b"\n" and last == b"\r"
+    return found
+
+
+def _count(found: Survey, chunk: bytes, dialect: Dialect, *, after_return: bool) -> None:
+    found.lines += chunk.count(dialect.newline)
+    found.delimiters += chunk.count(dialect.delimiter.encode())
+    found.has_quotes = found.has_quotes or dialect.quote.encode() in chunk
+    if dialect.newline == b"\r":
+        found.has_other_ends |= b"\n" in chunk
+        return
+    if b"\r" in chunk or after_return:
+        # The last byte is looked at together with the next chunk.
+        pairs = chunk.count(b"\r\n") + (after_return and chunk[:1] == b"\n")
+        found.has_other_ends |= after_return + chunk.count(b"\r", 0, -1) != pairs
 
 
 def _check_text(chunk: bytes, offset: int, decoder: codecs.IncrementalDecoder, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows that could not be read, kept with their line, the reason and their text."""
+"""Rows that could not be read or broke the contract, kept with line, reason and text."""
 
 import gzip
 import json
@@ -13,8 +13,9 @@ RAW_CHARACTERS = 1_000_000
 class Rejects:
     """Counts rejected rows and writes them as JSON lines, gzipped, if there is a path for them.
 
-    Each line holds `line` (physical, the first is 1), `reason` and `raw`; `cut` is true where a
-    row is longer than a million characters. The file is made with the first row.
+    Each line holds `line` (physical, the first is 1; null where a source has no lines), `row` (the
+    first is 1; null where there is a line), `reason` and `raw`; `cut` is true where a row is longer
+    than a million characters. The file is made with the first row.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -35,10 +36,27 @@ class Rejects:
     ) -> None:
         self._stack.close()
 
-    def add(self, line: int, reason: str, raw: bytes) -> None:
-        """Keep one row."""
+    def add(
+        self,
+        line: int | None,
+        reason: str,
+        raw: bytes,
+        *,
+        row: int | None = None,
+        public: str = "",
+    ) -> None:
+        """Keep one row.
+
+        Args:
+            line: its first physical line; None where the source has no lines.
+            reason: why; it may quote a value.
+            raw: the row as it came.
+            row: its number where there is no line.
+            public: the reason without any value, for the log, if `reason` quotes one.
+        """
         self.count += 1
-        self.first = self.first or f"line {line}: {reason}"
+        place = f"line {line}" if line is not None else f"row {row}"
+        self.first = self.first or f"{place}: {public or reason}"
         if self._path is None:
             return
         if self._file is None:
@@ -47,12 +65,17 @@ class Rejects:
             self._file = self._stack.enter_context(
                 gzip.GzipFile(filename="", mode="wb", fileobj=plain, compresslevel=3, mtime=0)
             )
-        self._file.write(_json_line(line, reason, raw))
+        self._file.write(_json_line(line, row, reason, raw))
 
 
-def _json_line(line: int, reason: str, raw: bytes) -> bytes:
+def _json_line(line: int | None, row: int | None, reason: str, raw: bytes) -> bytes:
     text = raw.decode("utf-8", "backslashreplace")
-    row: dict[str, object] = {"line": line, "reason": reason, "raw": text[:RAW_CHARACTERS]}
+    found: dict[str, object] = {
+        "line": line,
+        "row": row,
+        "reason": reason,
+        "raw": text[:RAW_CHARACTERS],
+    }
     if len(text) > RAW_CHARACTERS:
-        row["cut"] = True
-    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        found["cut"] = True
+    return json.dumps(found, ensure_ascii=False).encode() + b"\n"
