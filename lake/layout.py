@@ -3,6 +3,7 @@
 Keys are relative to the lake's root, use `/`, and never start with one.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ HINT = "_lake/checkpoint.json"
 CATALOG = "catalog.duckdb"
 RECEIPT = "_receipt.json"
 REJECTED = "_rejected.jsonl.gz"
+PROFILE = "_profile.json"
 FAILED_ROWS = "_failed_rows.jsonl.gz"
 SEGMENT_BYTES = 200
 
@@ -24,6 +26,7 @@ _DATASET = re.compile(r"[a-z][a-z0-9_]*")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LIKE_A_VERSION = re.compile(r"v[0-9]+")
+_FOLDER = re.compile(r"(?:[^/]+/)+?version=[^/]+/")
 
 
 def dataset(name: str) -> str:
@@ -141,6 +144,12 @@ def version(name: str, partition_text: str, *, at: datetime, content: str, commi
     return "/".join(parts) + "/"
 
 
+def version_folder(key: str) -> str:
+    """Return the folder of the attempt that `key` belongs to, with a `/` at its end; `""`: none."""
+    found = _FOLDER.match(key)
+    return found[0] if found else ""
+
+
 def original(name: str, *, is_parquet: bool) -> str:
     """Return the file name under which a source's own bytes lie in their version's folder.
 
@@ -158,6 +167,36 @@ def original(name: str, *, is_parquet: bool) -> str:
     return f"x{name}" if name.startswith(("_", ".")) else name
 
 
+def beside(key: str, name: str) -> str:
+    """Return the key of a version's sidecar, such as `PROFILE`, from that of one of its files."""
+    return f"{key.rpartition('/')[0]}/{name}"
+
+
 def _cut(text: str, length: int) -> str:
     """Cut percent-encoded text without leaving half of an encoded byte."""
     return re.sub(r"%[0-9A-F]?$", "", text[:length])
+
+
+_APART = re.compile(r"x[0-9a-f]{24}-")
+_OBJECT_BYTES = 600
+
+
+def object_name(name: str, *, apart: bool = False) -> str:
+    """Return where an object called `name` lies in its version's folder.
+
+    Two names never give one place: a name that cannot stand as it is gets a hash of all of it in
+    front, as in `x3fa92c1b…-name.png`.
+
+    Args:
+        name: at the source, with `/` between folders; anything.
+        apart: do so although the name could stand, because another's folder is called so.
+    """
+    segments = name.split("/")
+    safe = [original(segment, is_parquet=False) for segment in segments]
+    plain = [quote(s, safe=" ()+,@", errors="surrogateescape") for s in segments]
+    path = "/".join(safe)
+    can_stand = safe == plain and len(path) <= _OBJECT_BYTES
+    if can_stand and not apart and not _APART.match(path):
+        return path
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:24]
+    return original(f"x{digest}-{segments[-1]}"[:SEGMENT_BYTES], is_parquet=False)

@@ -1,8 +1,7 @@
 """A Parquet file's rows, schema, facts and bounds, from its footer wherever that suffices."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -13,22 +12,25 @@ from lake.catalog.entries import Bounds, Column, Schema
 from lake.errors import SourceUnreadable
 from lake.landing.limits import Limits, bound, facts_of, is_bounded, merge
 from lake.landing.parquet_footer import Chunk, Footer, read_footer
+from lake.landing.session import CONFIG, session
 from lake.query.sql import identifier, literal
-
-# Without ICU, which loads itself where it happens to be installed, zoned times are written in UTC.
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 2,
-    "autoload_known_extensions": False,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """A Parquet file as DuckDB reads it; bounds are of numeric and temporal columns only."""
+    """A Parquet file as DuckDB reads it.
+
+    Attributes:
+        bounds: of numeric and temporal columns only.
+        nulls: of every column that is not nested.
+        byte_count: what its values take uncompressed.
+    """
 
     rows: int
     schema: Schema
     bounds: dict[str, Bounds]
+    nulls: dict[str, int] = field(default_factory=dict)
+    byte_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,10 @@ def inspect_parquet(
     Raises:
         SourceUnreadable: it is truncated, damaged or encrypted, or has columns of equal names.
     """
-    # A cursor of its own has no time zone set, and writes zoned times in UTC as well.
-    opened = connection.cursor() if connection else duckdb.connect(config=_CONFIG)
-    with closing(opened) as con:
+    with session(CONFIG, connection) as con:
         footer = read_footer(con, path, name=name)
+        if footer.old_times:
+            _check_old_times(path, name)
         try:
             return _inspect(con, con.sql(f"FROM {_reader(path)}"), footer, path)
         except duckdb.Error as exc:
@@ -67,6 +69,13 @@ def inspect_parquet(
             raise SourceUnreadable(
                 f"{name} is a Parquet that cannot be read ({reason}); make it again"
             ) from exc
+
+
+def _check_old_times(path: Path, name: str) -> None:
+    # pyarrow takes a quarter of a second to load, and few files have such times.
+    from lake.landing.parquet_times import check_old_times
+
+    check_old_times(path, name=name)
 
 
 def _reader(path: Path) -> str:
@@ -93,7 +102,20 @@ def _inspect(
         Column(column, str(kind), tuple(sorted(found)))
         for column, kind, found in zip(footer.names, table.types, facts, strict=True)
     )
-    return Inspected(footer.rows, schema, _bounds(footer.names, leaves, limits))
+    return Inspected(
+        footer.rows,
+        schema,
+        _bounds(footer.names, leaves, limits),
+        _nulls(footer.names, leaves, limits),
+        footer.byte_count,
+    )
+
+
+def _nulls(
+    names: Sequence[str], leaves: Sequence[_Leaf], limits: Sequence[Limits]
+) -> dict[str, int]:
+    pairs = zip(leaves, limits, strict=True)
+    return {names[leaf.column]: found.nulls for leaf, found in pairs if not leaf.path}
 
 
 def _bounds(
@@ -217,7 +239,7 @@ def check_partition_column(path: Path, column: str, value: str) -> str | None:
     Every row must hold exactly the text `value`; case and blanks around the column's name are
     ignored. A file without such a column agrees.
     """
-    with closing(duckdb.connect(config=_CONFIG)) as con:
+    with session(CONFIG) as con:
         table = con.sql(f"FROM {_reader(path)}")
         for name in table.columns:
             if name.strip().casefold() == column.strip().casefold():

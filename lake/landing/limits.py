@@ -32,8 +32,18 @@ class Limits:
 
 def is_bounded(kind: str) -> bool:
     """Tell whether limits of this type are kept: numbers and times, never texts."""
-    numeric = _INTEGER.fullmatch(kind) or kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL")
-    return bool(numeric) or kind in _TEMPORAL or kind == _ZONED
+    numeric = is_integer(kind) or kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL")
+    return numeric or is_time(kind)
+
+
+def is_integer(kind: str) -> bool:
+    """Tell whether a type holds integers."""
+    return bool(_INTEGER.fullmatch(kind))
+
+
+def is_time(kind: str) -> bool:
+    """Tell whether a type holds dates or instants."""
+    return kind in _TEMPORAL or kind == _ZONED
 
 
 def merge(kind: str, chunks: Sequence[Chunk], is_known: bool) -> Limits | None:
@@ -56,12 +66,12 @@ def facts_of(kind: str, limits: Limits) -> list[str]:
     """Return what a join of types must know beyond this type: `wide`, `beyond_ns`, `beyond_us`."""
     if limits.min is None or limits.max is None:
         return []
-    if _INTEGER.fullmatch(kind):
+    if is_integer(kind):
         widest = max(-int(limits.min), int(limits.max))
         return ["wide"] if widest > _EXACT_IN_DOUBLE else []
-    if kind not in _TEMPORAL and kind != _ZONED:
+    if not is_time(kind):
         return []
-    low, high = _time(limits.min), _time(limits.max)
+    low, high = time_order(limits.min), time_order(limits.max)
     names = (("beyond_ns", _NS), ("beyond_us", _US))
     return [name for name, (first, last) in names if low < first or high > last]
 
@@ -73,9 +83,9 @@ def bound(kind: str, text: str | None) -> Bound | None:
     if kind in ("FLOAT", "DOUBLE"):
         number = float(text)
         return number if math.isfinite(number) else None
-    if _INTEGER.fullmatch(kind) and kind not in ("HUGEINT", "UHUGEINT"):
+    if is_integer(kind) and kind not in ("HUGEINT", "UHUGEINT"):
         return int(text)
-    if kind in _TEMPORAL or kind == _ZONED:
+    if is_time(kind):
         return None if "infinity" in text else _iso(text)
     return text
 
@@ -89,10 +99,10 @@ def _iso(text: str) -> str:
 def _key(kind: str) -> Callable[[str], Any]:
     if kind in ("FLOAT", "DOUBLE"):
         return float
-    return Decimal if is_bounded(kind) and kind not in _TEMPORAL and kind != _ZONED else _time
+    return time_order if is_time(kind) else Decimal
 
 
-def _time(text: str) -> _Time:
+def time_order(text: str) -> _Time:
     """Return the year (BC is 0 and below) and the rest, so that times compare as they should."""
     if "infinity" in text:
         return (-math.inf if text.startswith("-") else math.inf, "")
