@@ -8,7 +8,7 @@ from lake.cli.output import document, line, plain, rows
 
 @verb(name="status")
 def command(call: Call) -> None:
-    """Say what is late, held or stale, and what was loaded last."""
+    """Say what is late, held, stale or drifted, and what was loaded last."""
     from lake.operations.status import status
 
     found = status(call.open())
@@ -19,6 +19,7 @@ def command(call: Call) -> None:
     _section("sources", found.sources, newest="text", landed_at="time", late="text")
     _section("held", found.held, partition="text", version="count", reason="text")
     _section("stale models", found.stale, why="text")
+    _section("drifted", found.drifted, column="text", was="text", became="text", commit="count")
     if found.models_error:
         line(plain(f"\nmodels: {found.models_error}"))
     if found.loads:

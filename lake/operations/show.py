@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 from lake.catalog.state import State, Version
 from lake.query import address as addresses
 from lake.query.describe import described
-from lake.schema.admit import crowd
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -83,23 +82,3 @@ def _facts(version: Version) -> dict[str, Any]:
             for file in version.files
         ],
     }
-
-
-def columns(lake: "Lake", text: str) -> list[dict[str, Any]]:
-    """Return the columns of a dataset's view, with the rule that made each and what it joins.
-
-    Raises:
-        NoSuchDataset, NoSuchVersion: there is none.
-    """
-    address = addresses.parse(text)
-    state = addresses.state_of(lake.log, lake.state, address)
-    name = addresses.find_dataset(state, address.dataset)
-    return [
-        {
-            "column": column.name,
-            "type": column.type,
-            "rule": column.rule,
-            "files": sorted({f"{part.name} {part.type}" for part in column.parts.values() if part}),
-        }
-        for column in crowd(state, name).reconciled().columns
-    ]

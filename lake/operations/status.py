@@ -9,6 +9,7 @@ from lake.config import Source, duration_text
 from lake.errors import ModelInvalid
 from lake.landing.sources import sources
 from lake.query.meta import rows
+from lake.query.sql import literal
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -19,6 +20,11 @@ SELECT dataset, "table", max(loaded_at) AS loaded_at, max_by(rows, commit) AS ro
   max_by(loaded_commit, commit) AS loaded_commit
 FROM meta.loads GROUP BY dataset, "table" ORDER BY dataset, "table"
 """
+_DRIFT = """
+SELECT dataset, "column", former_type AS was, type AS became, commit, drifted_at AS at
+FROM meta.drift
+"""
+RECENT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,22 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
+class Drifted:
+    """A view's column that got another type not long ago."""
+
+    dataset: str
+    column: str
+    was: str
+    became: str
+    commit: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A lake's health.
+
+    `drifted` are the changes of the last 30 days.
 
     `models_error` says why models could not be looked at; `loads` are rows of the last load of
     each table: dataset, table, loaded_at, rows, loaded_commit.
@@ -64,6 +84,7 @@ class Status:
     held: tuple[Held, ...]
     stale: tuple[Stale, ...]
     loads: tuple[dict[str, Any], ...]
+    drifted: tuple[Drifted, ...] = ()
     models_error: str = ""
 
 
@@ -78,6 +99,7 @@ def status(lake: "Lake") -> Status:
         held=tuple(_held(lake.state)),
         stale=tuple(Stale(run.dataset, run.note) for run in stale),
         loads=tuple(rows(lake.state, _LOADS)),
+        drifted=tuple(_drifted(lake.state, now)),
         models_error=error,
     )
 
@@ -115,6 +137,12 @@ def _held(state: State) -> list[Held]:
         for version in partition.held
         if version.number > (partition.current.number if partition.current else 0)
     ]
+
+
+def _drifted(state: State, now: datetime) -> list[Drifted]:
+    since = literal((now - RECENT).isoformat())
+    found = rows(state, f"{_DRIFT} WHERE drifted_at >= {since}::TIMESTAMPTZ ORDER BY commit")
+    return [Drifted(**row) for row in found]
 
 
 def _stale(lake: "Lake") -> "tuple[list[ModelRun], str]":

@@ -9,7 +9,7 @@ from lake.query.describe import described
 from lake.query.sql import literal
 from lake.schema.admit import crowd
 
-TABLES = ("commits", "datasets", "versions", "files", "columns", "checks", "loads")
+TABLES = ("commits", "datasets", "versions", "files", "columns", "checks", "loads", "drift")
 
 _VERSIONS = """
 WITH every AS (
@@ -51,6 +51,12 @@ SELECT note->>'dataset' AS dataset, note->>'table' AS "table", note->>'warehouse
   (note->>'rows')::BIGINT AS rows, (note->>'of')::BIGINT AS loaded_commit, commit,
   moment AS loaded_at
 FROM meta._notes WHERE note->>'note' = 'load' ORDER BY commit, dataset
+"""
+_DRIFT = """
+SELECT note->>'dataset' AS dataset, note->>'partition' AS partition, note->>'column' AS "column",
+  note->>'was' AS former_type, note->>'is' AS type, note->>'rule' AS rule, commit,
+  moment AS drifted_at
+FROM meta._notes WHERE note->>'note' = 'drift' ORDER BY commit, dataset, "column"
 """
 _DATASETS = {
     "dataset": "VARCHAR",
@@ -100,6 +106,7 @@ def make(connection: Any, state: State) -> None:
         ("columns", _COLUMNS_VIEW),
         ("checks", _CHECKS),
         ("loads", _LOADS),
+        ("drift", _DRIFT),
     ):
         connection.execute(f"CREATE OR REPLACE VIEW meta.{name} AS {select}")
 

@@ -10,17 +10,20 @@ from lake.catalog.entries import (
     Declare,
     File,
     Hold,
+    Note,
     Release,
     Remove,
     Replace,
     Rewrite,
     Schema,
 )
+from lake.catalog.fold import touched
 from lake.catalog.log import Log, fetch
 from lake.catalog.state import State, data_files
 from lake.config.columns import columns_from_text
 from lake.errors import InvalidName, SchemaConflict, StoreUnavailable
 from lake.query.views import schema_files
+from lake.schema.drift import drifted
 from lake.schema.join import DECLARED
 from lake.schema.reconcile import Declared, Member, Reconciled, reconcile
 
@@ -144,11 +147,12 @@ def same_keys(state: State, dataset: str, partition: str) -> None:
 
 def prepare(
     log: Log, state: State, changes: Sequence[Change], schemas: Mapping[str, Schema]
-) -> None:
+) -> list[Note]:
     """Make sure that the views of all datasets that `changes` touch can be made afterwards.
 
     Their schema files are uploaded, where the views before did not need the same ones. A source's
-    declaration among `changes` touches its dataset.
+    declaration among `changes` touches its dataset. Returns what belongs into the same commit: a
+    note for each column whose type is another than before.
 
     Raises:
         SchemaConflict: the files of a dataset could not be read together any more, or not as it is
@@ -165,16 +169,27 @@ def prepare(
             crowds[change.dataset].swap(*_moved(state, change), schemas)
     for name in _declared_datasets(changes):
         crowds.setdefault(name, crowd(state, name, changes=changes))
+    notes: list[Note] = []
     for name, one in crowds.items():
-        before = _files(crowd(state, name)) if name in state.datasets else {}
-        for digest, data in _files(_fitting(state, one, changes)).items():
-            if digest not in before:
+        before = _columns(crowd(state, name))
+        after = _columns(_fitting(state, one, changes))
+        known = schema_files(before)
+        for digest, data in schema_files(after).items():
+            if digest not in known:
                 _put(log, layout.schema(digest), data)
+        notes += drifted(name, _partition_of(name, changes), before, after)
+    return notes
 
 
-def restore(log: Log, state: State) -> None:
+def _partition_of(dataset: str, changes: Sequence[Change]) -> str:
+    """Return the partition that changes of a dataset are about; `""` if there are several."""
+    found = {text for name, text in touched(changes) if name == dataset}
+    return found.pop() if len(found) == 1 else ""
+
+
+def restore(log: Log, state: State, names: Iterable[str] | None = None) -> None:
     """Make sure that the files which lead the views are there: they follow from the log."""
-    for name in state.datasets:
+    for name in state.datasets if names is None else names:
         for digest, data in _files(crowd(state, name)).items():
             _put(log, layout.schema(digest), data)
 
@@ -239,9 +254,13 @@ def _moved(
 
 
 def _files(one: Crowd) -> Mapping[str, bytes]:
-    if not any(count for count, _ in one.counts.values()):
-        return {}
-    return schema_files(one.reconciled())
+    return schema_files(_columns(one))
+
+
+def _columns(one: Crowd) -> Reconciled:
+    """Return the columns of a dataset's view; none where no file is current."""
+    has_files = any(count for count, _ in one.counts.values())
+    return one.reconciled() if has_files else Reconciled(())
 
 
 def _put(log: Log, key: str, data: bytes) -> None:
