@@ -8,7 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from lake.catalog.entries import File, build, plain
+from lake.catalog.codec import build, plain
+from lake.catalog.entries import File
 from lake.catalog.state import DataFile, Partition, PartitionKey
 from lake.errors import LogDamaged
 from lake.query.sql import literal
@@ -69,7 +70,7 @@ class ParquetBase:
     def data_files(self, dataset: str) -> Iterable[DataFile]:
         """Give the current data files of a dataset, by partition."""
         rows = self._rows(
-            "SELECT partition, key, schema FROM current"
+            'SELECT partition, key, schema, bytes, "rows" FROM current'
             f" WHERE dataset = {literal(dataset)} AND role = 'data' ORDER BY partition, ordinal"
         )
         return [DataFile(*row) for row in rows]

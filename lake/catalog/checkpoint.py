@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from lake import layout
 from lake.catalog.base import ParquetBase, current_rows
 from lake.catalog.cache import Cache
-from lake.catalog.entries import FORMAT, Built, Column, Schema, build, plain, sha256
+from lake.catalog.codec import build, plain, sha256
+from lake.catalog.entries import FORMAT, Built, Column, Schema
 from lake.catalog.get import get
 from lake.catalog.identity import Identity
 from lake.catalog.state import Dataset, State
@@ -137,7 +138,8 @@ def _state(document: dict[str, Any], base: ParquetBase) -> State:
         schemas={name: _schema(item) for name, item in document["schemas"].items()},
         declarations=document["declarations"],
         tags=document["tags"],
-        doomed=set(document["doomed"]),
+        doomed=dict(document["doomed"]),
+        renamed=[(n, old, new) for n, old, new in document.get("renamed", ())],
         built={
             d: {b["scope_key"]: _built(b) for b in items} for d, items in document["built"].items()
         },
@@ -170,7 +172,8 @@ def _document(state: State, identity: Identity) -> dict[str, Any]:
         "schemas": {name: plain(schema) for name, schema in state.schemas.items()},
         "declarations": state.declarations,
         "tags": state.tags,
-        "doomed": sorted(state.doomed),
+        "doomed": dict(sorted(state.doomed.items())),
+        "renamed": state.renamed,
         "built": {
             dataset: [{**plain(one), "scope_key": scope} for scope, one in builds.items()]
             for dataset, builds in state.built.items()

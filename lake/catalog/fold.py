@@ -87,15 +87,35 @@ def named_keys(change: Change) -> set[str]:
     return {file.key for file in change.added} if isinstance(change, Rewrite) else set()
 
 
+def needed_keys(state: State, change: Change) -> set[str]:
+    """Return the keys that must be there once a change is published: its files and its receipt."""
+    if isinstance(change, Release):
+        held = state.partition(change.dataset, change.partition).held
+        return {key for one in held if one.number == change.version for key in version_keys(one)}
+    if isinstance(change, (Replace, Append, Rewrite, Hold)):
+        return named_keys(change) | {change.landed.receipt} - {""}
+    return set()
+
+
+def version_keys(version: Version) -> set[str]:
+    """Return the keys of a version's files and of its receipt."""
+    return {file.key for file in version.files} | {version.landed.receipt} - {""}
+
+
 def _replace(state: State, change: Replace) -> None:
     before = state.partition(change.dataset, change.partition)
-    version = _version(state, before, change, why=change.why, build=change.build)
+    more = {"why": change.why, "build": change.build, "cursor": change.cursor}
+    version = _version(state, before, change, **more)
     _move(state, before, version, action=change.why, rejects=_rejects(before, change))
 
 
 def _rejects(before: Partition, change: Replace) -> tuple[str, ...]:
     """A rollback remembers what it rejected; any other content published there ends that."""
-    return (*before.rejects, *change.rejects) if change.why == "rollback" else ()
+    if change.why != "rollback":
+        return ()
+    now = (change.content, change.build)
+    both = dict.fromkeys((*before.rejects, *change.rejects))
+    return tuple(one for one in both if one not in now)
 
 
 def _version(state: State, before: Partition, change: Any, **more: Any) -> Version:
@@ -136,7 +156,7 @@ def _remove(state: State, change: Remove) -> None:
 def _drop(state: State, change: Drop) -> None:
     for partition in state.partitions(change.dataset):
         bare = dataclasses.replace(partition, held=(), rejects=(), gone=False)
-        if partition.current:
+        if partition.current or partition.held:
             _move(state, bare, None, action="drop")
         else:
             state.put(bare)
@@ -151,6 +171,7 @@ def _rename(state: State, change: Rename) -> None:
     dataset = state.datasets.pop(change.dataset)
     state.datasets[change.to] = dataclasses.replace(dataset, name=change.to)
     state.renames.append((change.dataset, change.to))
+    state.renamed.append((state.commit, change.dataset, change.to))
     state.events = [
         dataclasses.replace(event, dataset=change.to) if event.dataset == change.dataset else event
         for event in state.events
@@ -304,7 +325,9 @@ def _tag(state: State, change: Tag) -> None:
 
 
 def _doom(state: State, change: Doom) -> None:
-    state.doomed.update(change.keys)
+    # What no folder of a version holds is its own folder.
+    folders = {layout.version_folder(key) or key for key in change.keys}
+    state.doomed.update(dict.fromkeys(folders, state.commit))
 
 
 _APPLY: dict[type, Callable[[State, Any], None]] = {

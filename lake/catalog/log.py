@@ -13,7 +13,8 @@ from typing import Any
 from lake import layout
 from lake.catalog import checkpoint, fold, identity
 from lake.catalog.cache import Cache
-from lake.catalog.entries import CHANGES, Change, Entry, build, from_json, sha256
+from lake.catalog.codec import build, from_json, sha256
+from lake.catalog.entries import CHANGES, Change, Entry
 from lake.catalog.get import get
 from lake.catalog.identity import Identity
 from lake.catalog.state import State
@@ -191,7 +192,7 @@ def pack_changes(changes: tuple[Change, ...]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from lake.catalog.entries import plain
+    from lake.catalog.codec import plain
 
     table = pa.table({"change": [json.dumps(plain(change)) for change in changes]})
     sink = pa.BufferOutputStream()

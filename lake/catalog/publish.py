@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from lake import layout
 from lake.catalog import checkpoint, fold
-from lake.catalog.entries import Author, Change, Doom, Entry, Schema, from_json, sha256, to_json
+from lake.catalog.codec import from_json, sha256, to_json
+from lake.catalog.entries import Author, Change, Entry, Schema
 from lake.catalog.log import Log, advance, fetch, pack_changes
 from lake.catalog.state import State
 from lake.errors import (
@@ -88,8 +89,8 @@ def _refuse_doomed(changes: Sequence[Change], state: State) -> None:
     if not state.doomed:
         return
     for change in changes:
-        doomed = state.doomed & fold.named_keys(change)
-        if doomed and not isinstance(change, Doom):
+        doomed = {key for key in fold.needed_keys(state, change) if state.collected(key)}
+        if doomed:
             raise VersionConflict(
                 f"{min(doomed)} is being deleted by `lake gc`: nothing was published; run the"
                 " command again, which uploads it anew"

@@ -32,7 +32,7 @@ def resolve(log: Log, head: State, when: str | int) -> int:
     if _NUMBER.fullmatch(text):
         return _number(head, int(text))
     if _DATE.fullmatch(text) or _TIME.fullmatch(text):
-        return _commit_at(head, _moment(log, text), text)
+        return _commit_at(head, moment(log, text), text)
     if re.fullmatch(r"v[0-9]+", text):
         raise InvalidAddress(
             f"@{text} names a version, which needs a partition: write DATASET/k=v@{text}"
@@ -49,7 +49,12 @@ def _number(head: State, number: int) -> int:
     return number
 
 
-def _moment(log: Log, text: str) -> datetime:
+def moment(log: Log, text: str) -> datetime:
+    """Return the time that a text says, UTC: of a date, its end in the lake's zone.
+
+    Raises:
+        InvalidAddress: it says none.
+    """
     zone = identity.zone(log.identity.timezone)
     try:
         if _DATE.fullmatch(text):
@@ -57,8 +62,8 @@ def _moment(log: Log, text: str) -> datetime:
             # In UTC: where clocks are set back at midnight, the day's last hour is there twice.
             midnight = datetime.combine(next_day, time(), zone).astimezone(UTC)
             return midnight - timedelta(microseconds=1)
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise InvalidAddress(
             f"{text!r} is no time: write 2026-01-31 or 2026-01-31T10:00:00Z"
@@ -92,6 +97,7 @@ def state_at(log: Log, head: State, number: int) -> State:
             state = checkpoint.load(log, known)
     state = state or State(lake=head.lake)
     advance(log, state, to=number)
+    state.expired = {**head.expired, **head.doomed} if head.expired else head.doomed
     if state.commit != number:
         raise NoSuchVersion(
             f"{layout.commit(state.commit + 1)} cannot be read: commit {number} is out of reach"

@@ -9,8 +9,12 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
+from lake import layout
 from lake.catalog.entries import Built, Entry, File, Landed, Schema
 
+NOTHING = "nothing"
+"""Stands among the rejected contents for a partition that was not there."""
+_COPIED = ("schemas", "tags", "doomed", "renames", "renamed", "tail", "events", "_found", "_whole")
 PartitionKey = tuple[str, str]
 """Dataset and partition text."""
 
@@ -98,6 +102,8 @@ class DataFile(NamedTuple):
     partition: str
     key: str
     schema: str
+    bytes: int
+    rows: int
 
 
 class Base(Protocol):
@@ -149,11 +155,16 @@ class State:
     declarations: dict[str, dict[str, str]] = field(default_factory=dict)
     """Kind, name, text."""
     tags: dict[str, int] = field(default_factory=dict)
-    doomed: set[str] = field(default_factory=set)
+    doomed: dict[str, int] = field(default_factory=dict)
+    """Folders of versions that the collector deletes, and the commit that said so."""
+    expired: Mapping[str, int] = field(default_factory=dict)
+    """Of a former snapshot: what has been doomed since."""
     built: dict[str, dict[str, Built]] = field(default_factory=dict)
     """Per dataset, the last build of each scope or input partition."""
     renames: list[tuple[str, str]] = field(default_factory=list)
     """Old and new names since the checkpoint, in order."""
+    renamed: list[tuple[int, str, str]] = field(default_factory=list)
+    """Every rename ever: its commit, the old and the new name."""
     checkpoints: tuple[int, ...] = ()
     tail: list[Entry] = field(default_factory=list)
     events: list[VersionEvent] = field(default_factory=list)
@@ -195,7 +206,8 @@ class State:
         files = [file for file in old if file.partition not in mine]
         for partition in mine.values():
             files += [
-                DataFile(partition.text, f.key, f.schema) for f in data_files(partition.current)
+                DataFile(partition.text, f.key, f.schema, f.bytes, f.rows)
+                for f in data_files(partition.current)
             ]
         return sorted(files, key=lambda file: file.partition)
 
@@ -210,7 +222,7 @@ class State:
     def fork(self) -> "State":
         """Return an equal state that moves on its own."""
         other = copy(self)
-        for name in ("schemas", "tags", "doomed", "renames", "tail", "events", "_found", "_whole"):
+        for name in _COPIED:
             setattr(other, name, copy(getattr(self, name)))
         other.datasets = {
             name: replace(dataset, schemas=dict(dataset.schemas))
@@ -224,6 +236,13 @@ class State:
         """Turn into another state, which is the same commit's."""
         for name in State.__slots__:
             setattr(self, name, getattr(other, name))
+
+    def collected(self, key: str) -> int:
+        """Return in which commit the folder of a key was doomed; 0: it was not."""
+        if not self.doomed and not self.expired:
+            return 0
+        folder = layout.version_folder(key) or key
+        return self.doomed.get(folder) or self.expired.get(folder, 0)
 
     def declared(self, kind: str) -> Mapping[str, str]:
         """Return the texts declared for a kind, by name."""

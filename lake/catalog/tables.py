@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lake.catalog.base import ParquetBase
-from lake.catalog.entries import Built, Entry, Note, plain
+from lake.catalog.codec import plain
+from lake.catalog.entries import Built, Entry, Note
 from lake.catalog.state import State, VersionEvent
 from lake.query.sql import literal
 

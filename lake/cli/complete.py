@@ -40,7 +40,19 @@ def _tables(lake: "Lake") -> list[str]:
     return sorted({*lake.config.warehouse.load, *lake.state.declared("table")})
 
 
+def _held(lake: "Lake") -> list[str]:
+    found = [name for name, dataset in lake.state.datasets.items() if dataset.held]
+    return sorted(
+        f"{name}/{p.text}" if p.text else name
+        for name in found
+        for p in lake.state.partitions(name)
+        if p.held
+    )
+
+
 source_names = _completing(_sources)
 dataset_names = _completing(lambda lake: sorted(lake.state.datasets))
 model_names = _completing(_models)
 table_names = _completing(_tables)
+held_addresses = _completing(_held)
+tag_names = _completing(lambda lake: sorted(lake.state.tags))

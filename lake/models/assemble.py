@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lake.catalog.entries import Built, Change, File, Landed, Remove, Replace, Schema
-from lake.catalog.state import Partition, data_files
+from lake.catalog.state import NOTHING, Partition, data_files
 from lake.models.build import Bench, Fragment, Result
 from lake.models.content import content_id
 from lake.models.project import Node
@@ -105,10 +105,12 @@ def _change(at: Bench, node: Node, text: str, wanted: _Wanted) -> Iterable[Chang
     old = {file.key for file in data_files(partition.current)}
     if old == {file.key for file in wanted.files}:
         return
+    content = _content(at, wanted) if wanted.files else NOTHING
+    if content in partition.rejects:
+        return  # a rollback took just this back
     if not wanted.files:
         yield Remove(node.dataset, text)
         return
-    content = _content(at, wanted)
     yield Replace(
         node.dataset,
         text,

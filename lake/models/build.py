@@ -12,10 +12,11 @@ from typing import Any
 import duckdb
 
 from lake import layout
-from lake.catalog.entries import File, Landed, Schema, schema_id, sha256
+from lake.catalog.codec import sha256
+from lake.catalog.entries import File, Landed, Schema, schema_id
 from lake.catalog.log import Log
 from lake.catalog.state import DataFile, State, data_files
-from lake.errors import BuildFailed, LakeError, StoreUnavailable
+from lake.errors import BuildFailed, FileDamaged, LakeError, StoreUnavailable
 from lake.landing.inspect import inspect_parquet
 from lake.landing.stage import sha256_of
 from lake.models.columns import output_columns
@@ -35,6 +36,7 @@ from lake.models.types import published_select, publishing_error
 from lake.models.unit import Unit, kind_of
 from lake.query.connect import missing, open_session, reader
 from lake.query.sql import file_list, identifier, literal
+from lake.query.trust import Trust
 from lake.version import VERSION
 from lake.words import cause
 
@@ -89,6 +91,10 @@ class Bench:
     scratch: Path
     connection: Any
     _held: dict[str, "_Held"] = field(default_factory=dict)
+    _trust: Trust = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._trust = Trust(self.log.store, self.connection)
 
     def relation(self, dataset: str, partitions: Sequence[str] | None = None) -> str:
         """Return SQL that stands after FROM for a dataset, or for some of its partitions."""
@@ -105,7 +111,7 @@ class Bench:
             files: dict[str, list[DataFile]] = {}
             for file in self.state.data_files(dataset):
                 files.setdefault(file.partition, []).append(file)
-            over = reader(self.log, self.state, dataset)
+            over = reader(self.log, self.state, dataset, trust=self._trust)
             known = self._held[dataset] = _Held(self.state, files, over)
         return known
 
@@ -162,7 +168,10 @@ def build(at: Bench, node: Node, unit: Unit) -> Result:
 
 def _run(at: Bench, node: Node, unit: Unit, path: Path) -> None:
     """Write the whole result of a unit, in published types, to one Parquet file."""
-    relations = at.relations(node, unit)
+    try:
+        relations = at.relations(node, unit)
+    except FileDamaged as exc:
+        raise FileDamaged(f"{node.model.path} could not be built: {exc}") from exc
     try:
         columns = output_columns(at.connection, node.model, node.inputs, relations)
     except BuildFailed as exc:

@@ -188,8 +188,8 @@ def _publish(lake: "Lake", made: Sequence[Made], pinned: State, commit_id: str) 
 
     def look(state: State) -> Draft:
         refuse_moved(changes, pinned, state)
-        prepare(lake.log, state, changes, schemas)
-        return Draft(changes, schemas)
+        notes = prepare(lake.log, state, changes, schemas)
+        return Draft([*changes, *notes], schemas)
 
     return publish(
         lake.log,

@@ -1,27 +1,29 @@
 """`verify`: every byte that the log names, read again and compared."""
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lake import layout
-from lake.catalog.log import Log
+from lake.catalog.collected import refuse_collected
 from lake.catalog.state import State
-from lake.errors import StoreUnavailable
+from lake.operations.verify_beside import check_beside, check_receipts
+from lake.operations.verify_files import (
+    Damage,
+    Named,
+    Progress,
+    check_files,
+    left_over,
+    sample,
+)
 from lake.operations.verify_log import check_log, check_schemas
 from lake.query import address as addresses
 from lake.query.meta import rows
 from lake.query.sql import literal
-from storage_backends import Store
 
 if TYPE_CHECKING:
     from lake.lake import Lake
 
-PIECE = 8 << 20
 _EVERY = """
 SELECT DISTINCT key, bytes, sha256, receipt, dataset, partition FROM meta._history
 WHERE key IS NOT NULL
@@ -29,39 +31,20 @@ WHERE key IS NOT NULL
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A file as the log names it, and the receipt of its version."""
-
-    key: str
-    bytes: int
-    sha256: str
-    receipt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Something that is not as the log says.
-
-    `kind` is `missing`, `size`, `sha256`, `receipt`, `log`, `checkpoint`, `schema` or `unreadable`.
-    """
-
-    kind: str
-    key: str
-    found: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verified:
     """What `verify` saw.
 
     `orphans` are objects that no version names, such as a killed landing leaves: no view reads
-    them, so they are told and are no damage.
+    them, so they are told and are no damage. `sound_before` were hashed by an attempt that was
+    killed. `seed` draws the same sample again; `""`: all were read.
     """
 
     files: int
     bytes: int
     damage: tuple[Damage, ...]
     orphans: tuple[str, ...]
+    sound_before: int = 0
+    seed: str = ""
 
     @property
     def verdict(self) -> str:
@@ -73,32 +56,56 @@ class Verified:
         return f"{said}; {objects} that no version names, left by attempts that did not finish"
 
 
-def verify(lake: "Lake", text: str | None = None, *, told: Callable[[int], None]) -> Verified:
+def verify(
+    lake: "Lake",
+    text: str | None = None,
+    *,
+    share: float = 1.0,
+    seed: str = "",
+    resume: bool = False,
+    told: Callable[[int], None] = lambda more: None,
+) -> Verified:
     """Read every file that any version of the lake, or of one address, names.
 
     Without an address the log's chain, the newest checkpoint and the schema files are compared
-    too, and what no version names is looked for.
+    too, sidecars are read, and what no version names is looked for.
 
     Args:
-        lake: the lake.
+        lake: where.
         text: an address; one with `@WHEN` means only what was current then.
-        told: called with every number of bytes that was read.
+        share: how much of the files to hash, such as 0.05; all else is looked at whole.
+        seed: draws the same files again; else others each time.
+        resume: leave out what an attempt at this commit, which was killed, found sound.
+        told: hears of every number of bytes that was read.
     """
-    files = named(lake, text)
-    damage = list(_check_files(lake.log.store, files, told))
-    damage += _check_receipts(lake.log.store, files)
+    store, every = lake.log.store, named(lake, text)
+    seed = (seed or secrets.token_hex(4)) if share < 1 else ""
+    wanted = sample(every, share, seed) if share < 1 else every
+    progress = progress_of(lake)
+    if not resume:
+        progress.forget()
+    files = left_over(wanted, progress)
+    damage = [*check_files(store, files, told, progress), *check_receipts(store, every)]
+    progress.forget()
     orphans: list[str] = []
     if text is None:
-        damage += [Damage(*one) for one in check_log(lake.log, lake.state)]
-        damage += [Damage(*one) for one in check_schemas(lake.log, lake.state)]
-        orphans = list(_orphans(lake.log, lake.state, files))
-    return Verified(len(files), sum(file.bytes for file in files), tuple(damage), tuple(orphans))
+        of_log = (*check_log(lake.log, lake.state), *check_schemas(lake.log, lake.state))
+        damage += [Damage(*one) for one in of_log]
+        beside, orphans = check_beside(store, every)
+        damage += beside
+    size, before = sum(file.bytes for file in files), len(wanted) - len(files)
+    return Verified(len(files), size, tuple(damage), tuple(orphans), before, seed)
+
+
+def progress_of(lake: "Lake") -> Progress:
+    """Return what is kept on this machine of a run at the lake's commit: never in the bucket."""
+    return Progress(lake.log.cache.path(f"verified-{lake.commit}.txt"))
 
 
 def named(lake: "Lake", text: str | None = None) -> list[Named]:
     """Return the files that versions name, once each, by key; with an address, its files."""
     if text is None:
-        return _distinct(rows(lake.state, f"{_EVERY} ORDER BY key"))
+        return _kept(lake.state, rows(lake.state, f"{_EVERY} ORDER BY key"))
     address = addresses.parse(text)
     addresses.find_dataset(lake.state, address.dataset)
     if address.when:
@@ -107,15 +114,22 @@ def named(lake: "Lake", text: str | None = None) -> list[Named]:
     if address.partition:
         partition = addresses.find_partition(lake.state, address)
         where += f" AND partition = {literal(partition.text)}"
-    return _distinct(rows(lake.state, f"{_EVERY} {where} ORDER BY key"))
+    return _kept(lake.state, rows(lake.state, f"{_EVERY} {where} ORDER BY key"))
 
 
-def _distinct(found: Iterable[dict[str, Any]]) -> list[Named]:
+def _kept(state: State, found: Iterable[dict[str, Any]]) -> list[Named]:
+    """Return each file once, but for those that were collected: they are gone on purpose."""
     by_key = {
-        row["key"]: Named(row["key"], row["bytes"], row["sha256"], row["receipt"] or "")
+        row["key"]: Named(row["key"], row["bytes"], row["sha256"], _receipt(state, row))
         for row in found
+        if not state.collected(row["key"])
     }
     return list(by_key.values())
+
+
+def _receipt(state: State, row: dict[str, Any]) -> str:
+    receipt = row["receipt"] or ""
+    return "" if state.collected(receipt) else receipt
 
 
 def _at(lake: "Lake", address: addresses.Address) -> list[Named]:
@@ -126,64 +140,10 @@ def _at(lake: "Lake", address: addresses.Address) -> list[Named]:
         state = addresses.state_of(lake.log, lake.state, address)
         addresses.find_dataset(state, address.dataset)
         versions = [one.current for one in state.current(address.dataset) if one.current]
+    keys = [file.key for version in versions for file in version.files]
+    refuse_collected(lake.state, keys, what=f"{address.dataset}@{address.when}")
     return [
         Named(file.key, file.bytes, file.sha256, version.landed.receipt)
         for version in versions
         for file in version.files
     ]
-
-
-def _check_files(store: Store, files: list[Named], told: Callable[[int], None]) -> Iterator[Damage]:
-    """Hash every file, on all cores: reading and hashing leave the interpreter free."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for damage in pool.map(lambda file: _check_file(store, file, told), files):
-            if damage:
-                yield damage
-
-
-def _check_file(store: Store, file: Named, told: Callable[[int], None]) -> Damage | None:
-    digest, at = hashlib.sha256(), 0
-    try:
-        while piece := store.get(file.key, start=at, length=PIECE):
-            digest.update(piece)
-            at += len(piece)
-            told(len(piece))
-            if len(piece) < PIECE:
-                break
-    except FileNotFoundError:
-        return Damage("missing", file.key, "there is no such object")
-    except OSError as exc:
-        return Damage("unreadable", file.key, str(exc))
-    if at != file.bytes:
-        return Damage("size", file.key, f"{at} bytes, the log says {file.bytes}")
-    if digest.hexdigest() != file.sha256:
-        return Damage("sha256", file.key, f"{digest.hexdigest()}, the log says {file.sha256}")
-    return None
-
-
-def _check_receipts(store: Store, files: list[Named]) -> Iterator[Damage]:
-    for key in sorted({file.receipt for file in files if file.receipt}):
-        try:
-            document = json.loads(store.get(key))
-        except FileNotFoundError:
-            yield Damage("receipt", key, "there is no such object")
-        except (OSError, ValueError) as exc:
-            yield Damage("receipt", key, f"cannot be read: {exc}")
-        else:
-            if not isinstance(document, dict):
-                yield Damage("receipt", key, "is no receipt")
-
-
-def _orphans(log: Log, state: State, files: list[Named]) -> Iterator[str]:
-    """Give the keys under raw/ and curated/ that belong to no version."""
-    known = {file.key for file in files} | {file.receipt for file in files}
-    folders = {file.key.rpartition("/")[0] for file in files}
-    for zone in layout.ZONES:
-        try:
-            for item in log.store.list(f"{zone}/"):
-                folder, _, name = item.key.rpartition("/")
-                is_sidecar = name.startswith("_") and folder in folders
-                if item.key not in known and not is_sidecar:
-                    yield item.key
-        except OSError as exc:
-            raise StoreUnavailable(f"cannot list {zone}/ in {log.store.url}: {exc}") from exc

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from lake import layout
-from lake.catalog import snapshot
+from lake.catalog import names, snapshot
 from lake.catalog.log import Log
 from lake.catalog.state import Partition, State, Version
 from lake.errors import InvalidAddress, NoSuchDataset, NoSuchPartition, NoSuchVersion
@@ -52,6 +52,8 @@ def find_dataset(state: State, name: str) -> str:
         NoSuchDataset: it has not.
     """
     if name not in state.datasets:
+        if moved := names.renamed_to(state, name):
+            raise NoSuchDataset(f"{name} was renamed to {moved[1]} in commit {moved[0]}")
         raise NoSuchDataset(
             f"there is no dataset {name} at commit {state.commit}{nearest(name, state.datasets)}"
         )
@@ -82,9 +84,12 @@ def state_of(log: Log, head: State, address: Address) -> State:
     if not address.when:
         return head
     if address.version is None:
-        return snapshot.state_at(log, head, snapshot.resolve(log, head, address.when))
-    found = find_partition(head, address)
-    return snapshot.state_at(log, head, _commit_of(head, found, address.version))
+        number = snapshot.resolve(log, head, address.when)
+    else:
+        found = head.partition(address.dataset, address.partition)
+        found = found if found.versions else find_partition(head, address)
+        number = _commit_of(head, found, address.version)
+    return names.as_called(head, snapshot.state_at(log, head, number), address.dataset)
 
 
 def _commit_of(head: State, partition: Partition, number: int) -> int:

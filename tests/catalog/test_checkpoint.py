@@ -7,7 +7,8 @@ import pytest
 
 from lake import layout
 from lake.catalog import checkpoint, identity
-from lake.catalog.entries import Author, Declare, Entry, sha256, to_json
+from lake.catalog.codec import sha256, to_json
+from lake.catalog.entries import Author, Declare, Entry
 from lake.errors import LakeTooNew, LogDamaged
 from storage_backends import Store
 from tests.catalog.changes import (

@@ -5,7 +5,7 @@ import pytest
 
 from lake import layout
 from lake.catalog.cache import Cache
-from lake.catalog.entries import sha256
+from lake.catalog.codec import sha256
 from lake.errors import LakeTooNew, LogDamaged, StoreUnavailable
 from tests.catalog.changes import (
     History,

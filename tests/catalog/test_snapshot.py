@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from lake.catalog import checkpoint, fold, snapshot
-from lake.catalog.entries import Tag, sha256, to_json
+from lake.catalog.codec import sha256, to_json
+from lake.catalog.entries import Tag
 from lake.catalog.log import Log
 from lake.catalog.state import State
 from lake.errors import InvalidAddress, NoSuchVersion

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from lake.catalog import checkpoint
 from lake.config import Config
 from lake.lake import Lake
 from lake.models import run, syntax
-from lake.operations import get
+from lake.operations import gc, get
 from lake.query import attach, files
 from lake.sources import fetch, file, partitions
 from lake.warehouse.run import load_tables
@@ -47,7 +48,7 @@ def _alone(connect: Callable[..., Any]) -> Callable[..., Any]:
 vars(duckdb)["connect"] = _alone(duckdb.connect)
 # What a killed process wrote is there without it; only a power cut would tell the difference.
 vars(os)["fsync"] = lambda file: None
-WARM = (attach, duckdb, fetch, file, files, get, local, partitions, run)
+WARM = (attach, duckdb, fetch, file, files, gc, get, local, partitions, run)
 Calls = list[str]
 Hook = Callable[[str], None]
 
@@ -80,7 +81,11 @@ def _load(lk: Lake, hook: Hook) -> list[str]:
     return [text for one in done for text in one.loaded]
 
 
-_VERBS = {"land": _land, "transform": _transform, "load": _load}
+def _gc(lk: Lake, hook: Hook) -> list[str]:
+    return [one.why for one in lk.gc(keep=timedelta(0), delete=True).objects]
+
+
+_VERBS = {"land": _land, "transform": _transform, "load": _load, "gc": _gc}
 
 
 def _lake(config: Config, open_store: Callable[[str], Store], verbs: list[str]) -> Lake:

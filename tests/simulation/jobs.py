@@ -1,11 +1,12 @@
 """What the processes of the worlds do: the product's own verbs, with sources that the search moves.
 
-Compaction and garbage collection are not verbs yet: their plans are here, as the design has them,
-over the product's publishing.
+Compaction is no verb yet: its plan is here, as the design has it, over the product's publishing.
 """
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from lake import layout
@@ -13,7 +14,6 @@ from lake.catalog import checkpoint
 from lake.catalog.entries import (
     Built,
     Change,
-    Doom,
     File,
     Landed,
     Replace,
@@ -25,15 +25,18 @@ from lake.catalog.get import get
 from lake.catalog.log import Log
 from lake.catalog.publish import Draft, publish
 from lake.catalog.snapshot import state_at
-from lake.catalog.state import State, Version
-from lake.errors import StoreUnavailable, VersionConflict
+from lake.catalog.state import State
+from lake.errors import StoreUnavailable, VersionConflict, VersionExpired
 from lake.landing.append import Batch, append
-from lake.landing.csv_convert import Converted
+from lake.landing.converted import Converted
 from lake.landing.inspect import Inspected
 from lake.landing.land import land
 from lake.landing.order import Order
 from lake.landing.stage import Attempt
 from lake.models.run import refuse_moved
+from lake.operations import gc, rollback
+from lake.operations.moved import publish_at, seen
+from lake.query.address import Address
 from lake.schema.admit import prepare
 from lake.sources.copy import Fetched
 from tests.simulation import tables
@@ -79,7 +82,7 @@ def landing(
             tag = version if conditional else ""
             return Fetched(to, f"{version}.{end}", len(data), digest, url, tag)
 
-        def convert(path: Path, out: Path, *, name: str, rejects: Path) -> Converted:
+        def convert(path: Path, out: Path, *, name: str, **_: object) -> Converted:
             out.write_bytes(tables.parquet(f"{name} {actor.name}", kind))
             return Converted(1)
 
@@ -230,62 +233,31 @@ def publish_models(
 def rolling_back(actor: Actor) -> Ended:
     """Restore what a partition held at commit 1; refused if it moved meanwhile."""
     log, state = actor.open()
-    then = state_at(log, state, 1).partition("raw.p", "").current
-    now = state.partition("raw.p", "")
-    if then is None or now.current is None or then.files == now.current.files:
+    try:
+        then = state_at(log, state, 1)
+        changes = rollback.plan(state, then, Address("raw.p", when="1"), [""])
+    except VersionExpired:
         return "nothing", state.commit, state
-    change = restored(then, now.current.content)
+    before = seen([state.partition("raw.p", "")])
 
-    def plan(head: State) -> Draft:
-        if head.partition("raw.p", "").versions != now.versions:
-            raise VersionConflict("what is rolled back has moved")
-        return Draft([change])
+    def plan(head: State) -> Sequence[Change]:
+        return rollback.look_again(log, head, "raw.p", before, changes)
 
-    return ended(publish(log, state, plan, commit_id=actor.commit_id), state)
-
-
-def restored(back: Version, rejected: str) -> Replace:
-    change = Replace("raw.p", "", back.files, back.content, back.landed, "rollback")
-    return dataclasses.replace(change, rejects=(rejected,))
+    try:
+        return ended(publish_at(log, state, plan, commit_id=actor.commit_id), state)
+    except VersionExpired as exc:
+        raise VersionConflict(str(exc)) from exc
 
 
 def collecting(actor: Actor) -> Ended:
-    """List first, read the log second, doom what nobody needs, then delete it."""
-    listed = listing(actor)
+    """Collect what neither the head nor what is held needs: no former snapshot is kept."""
     log, state = actor.open()
-
-    def plan(head: State) -> Draft:
-        dead = sorted(set(listed) - live(head) - head.doomed)
-        return Draft([Doom(tuple(dead))] if dead else [])
-
-    number = publish(log, state, plan, commit_id=actor.commit_id)
-    delete(actor, sorted(state.doomed))
+    found = gc.Collection(log, state, timedelta(0))
+    found.look()
+    gc.remove(log, found.doomed_before())
+    number = found.doom(commit_id=actor.commit_id)
+    gc.remove(log, found.dead)
     return ended(number, state)
-
-
-def listing(actor: Actor) -> list[str]:
-    try:
-        return [one.key for one in actor.store.list() if one.key.startswith(("raw/", "curated/"))]
-    except OSError as exc:
-        raise StoreUnavailable(f"no listing: {exc}") from exc
-
-
-def delete(actor: Actor, keys: list[str]) -> None:
-    for key in keys:
-        try:
-            actor.store.delete(key)
-        except OSError as exc:
-            raise StoreUnavailable(f"{key} could not be deleted: {exc}") from exc
-
-
-def live(head: State) -> set[str]:
-    """Return the keys that a snapshot needs."""
-    found: set[str] = set()
-    for name in head.datasets:
-        for partition in head.partitions(name):
-            for version in filter(None, (partition.current, *partition.held)):
-                found |= {file.key for file in version.files} | {version.landed.receipt}
-    return found
 
 
 def checkpointing(actor: Actor) -> Ended:

@@ -92,15 +92,21 @@ def _change(
     partitions: dict[tuple[str, str], Held], doomed: set[str], change: dict[str, Any]
 ) -> None:
     if change["action"] == "doom":
-        doomed.update(change["keys"])
+        doomed.update(_folder(key) for key in change["keys"])
     if change["action"] not in ("replace", "append", "rewrite", "hold"):
         return
     key = change["dataset"], change["partition"]
     was = partitions.get(key, Held(*key, 0, (), "", "", "", ()))
     came = change["added"] if change["action"] == "rewrite" else change["files"]
     files = tuple((file["key"], file["sha256"]) for file in came)
-    _refuse(doomed & dict(files).keys(), f"published a doomed file: {files}")
+    folders = {_folder(key) for key, _ in files}
+    _refuse(doomed & folders, f"published a doomed file: {files}")
     partitions[key] = _applied(was, change, files)._replace(versions=was.versions + 1)
+
+
+def _folder(key: str) -> str:
+    """Return the folder of a version, which is doomed as a whole."""
+    return f"{key.rsplit('/', 1)[0]}/"
 
 
 def _applied(was: Held, change: dict[str, Any], files: tuple[tuple[str, str], ...]) -> Held:
@@ -108,7 +114,8 @@ def _applied(was: Held, change: dict[str, Any], files: tuple[tuple[str, str], ..
     match change["action"]:
         case "replace":
             build = change.get("build", "")
-            now = was._replace(files=files, content=change["content"], cursor="", build=build)
+            end = change.get("cursor", "")
+            now = was._replace(files=files, content=change["content"], cursor=end, build=build)
         case "append":
             start = change.get("start", "")
             _refuse(start != was.cursor, f"appended from {start!r}, the cursor is {was.cursor!r}")

@@ -9,12 +9,14 @@ import pytest
 
 from lake import layout
 from lake.catalog import checkpoint, fold, log, publish
-from lake.catalog.entries import Change, Doom, Entry, Replace, Rewrite, from_json
+from lake.catalog.codec import from_json
+from lake.catalog.entries import Change, Entry, Replace, Rewrite
 from lake.catalog.log import Log
 from lake.catalog.state import State, Version
 from lake.errors import CommitRefused, CommitUnknown, StoreUnavailable
 from lake.landing import append, land, part
 from lake.landing.stage import Attempt
+from lake.operations import gc, gc_list
 from lake.schema import admit
 from storage_backends import Store
 from tests.simulation import jobs, process
@@ -107,30 +109,33 @@ def publish_what_is_doomed(patch: Patch) -> None:
 
 
 def delete_without_doom(patch: Patch) -> None:
-    def collect(actor: process.Actor) -> jobs.Ended:
-        listed = jobs.listing(actor)
-        _, state = actor.open()
-        jobs.delete(actor, sorted(set(listed) - jobs.live(state)))
-        return "nothing", state.commit, state
+    patch.setattr(gc.Collection, "doom", lambda found, **_: None)
 
-    patch.setattr(jobs, "collecting", collect)
+
+def delete_before_doom(patch: Patch) -> None:
+    doom = gc.Collection.doom
+
+    def late(found: gc.Collection, *, commit_id: str, run: str = "") -> int | None:
+        gc.remove(found.log, found.dead)
+        return doom(found, commit_id=commit_id, run=run)
+
+    patch.setattr(gc.Collection, "doom", late)
+
+
+def doom_what_was_dead_before(patch: Patch) -> None:
+    """Believe what was judged once, whoever published meanwhile."""
+    judge = gc.Collection._judge
+
+    def once(found: gc.Collection, head: State) -> None:
+        if not found.dead:
+            judge(found, head)
+
+    patch.setattr(gc.Collection, "_judge", once)
 
 
 def read_before_listing(patch: Patch) -> None:
-    """Take for dead what is listed, but was not live in a state that was read before."""
-
-    def collect(actor: process.Actor) -> jobs.Ended:
-        log, state = actor.open()
-        dead = sorted(set(jobs.listing(actor)) - jobs.live(state))
-
-        def plan(head: State) -> publish.Draft:
-            return publish.Draft([Doom(tuple(dead))] if dead else [])
-
-        number = publish.publish(log, state, plan, commit_id=actor.commit_id)
-        jobs.delete(actor, dead)
-        return jobs.ended(number, state)
-
-    patch.setattr(jobs, "collecting", collect)
+    """Take for dead what is listed, but was not needed in a state that was read before."""
+    patch.setattr(gc_list, "still_dead", lambda listed, known: list(listed))
 
 
 def share_folders(patch: Patch) -> None:
@@ -150,7 +155,7 @@ def believe_uploads(patch: Patch) -> None:
         except FileExistsError:
             return
 
-    patch.setattr(part, "_upload", upload)
+    patch.setattr(part, "upload", upload)
 
 
 def believe_schema_uploads(patch: Patch) -> None:
@@ -179,7 +184,7 @@ def upload_after_publishing(patch: Patch) -> None:
             attempt.log.store.put_new(key, data)
         return landings
 
-    patch.setattr(part, "_upload", later)
+    patch.setattr(part, "upload", later)
     patch.setattr(land, "commit", commit_first)
 
 
@@ -283,6 +288,13 @@ PLANTS: Sequence[Plant] = (
         publish_what_is_doomed,
     ),
     Plant("deleted without doom", "a landing and a collection", "DANGLING", delete_without_doom),
+    Plant("deleted before doom", "a landing and a collection", "DANGLING", delete_before_doom),
+    Plant(
+        "what was dead once stays dead",
+        "a rollback and a collection",
+        "DANGLING",
+        doom_what_was_dead_before,
+    ),
     Plant("listed after reading", "a landing and a collection", "DANGLING", read_before_listing),
     Plant("attempts share a folder", "two landings of a csv", "are others", share_folders),
     Plant("an upload's 412 is trusted", "two landings of a csv", "DANGLING", believe_uploads),

@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,13 +17,14 @@ import pytest
 from lake import layout
 from lake.catalog import checkpoint, fold
 from lake.catalog.base import ParquetBase
-from lake.catalog.entries import from_json, sha256
+from lake.catalog.codec import from_json, sha256
 from lake.catalog.state import DataFile, Partition, PartitionKey, State
 from lake.landing.inspect import Inspected, inspect_parquet
+from lake.operations import gc_list
 from lake.schema.admit import _files, crowd
 from tests.simulation.view import View
 
-_write_tables = checkpoint._write_tables
+_write_tables, _find_folders = checkpoint._write_tables, gc_list.folders
 A = TypeVar("A")
 T = TypeVar("T")
 
@@ -105,6 +107,7 @@ class RememberedBase(ParquetBase):
 
 
 _ANSWERS: dict[tuple[bytes, tuple[Any, ...]], list[Any]] = {}
+_FOUND: dict[str, gc_list.Folders] = {}
 _WRITTEN: dict[tuple[str, int, frozenset[PartitionKey]], dict[str, bytes]] = {}
 
 
@@ -120,10 +123,24 @@ def write_tables(state: State, folder: Path) -> None:
         (folder / name).write_bytes(data)
 
 
+def folders(state: State, first: int) -> gc_list.Folders:
+    """Return what the product says is needed; once per entry of a log, which says all of it."""
+    if state.head_sha256 not in _FOUND:
+        _FOUND[state.head_sha256] = _find_folders(state, first)
+    return _FOUND[state.head_sha256]
+
+
+def since(state: State, until: datetime) -> int:
+    """Return the head: no former snapshot is kept where time stands still."""
+    return state.commit
+
+
 @contextmanager
 def quick() -> Iterator[None]:
     """Let checkpoints be written and read through what is remembered."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint, "_write_tables", write_tables)
         patch.setattr(checkpoint, "ParquetBase", RememberedBase)
+        patch.setattr(gc_list, "folders", folders)
+        patch.setattr(gc_list, "since", since)
         yield

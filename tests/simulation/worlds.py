@@ -19,7 +19,7 @@ CSV = "land", jobs.landing(end="csv")
 TAGGED = "land", jobs.landing(conditional=True)
 
 ROLLBACK = "rollback", jobs.rolling_back
-COLLECT = "collect", lambda actor: jobs.collecting(actor)  # looked up late: bugs are planted there
+COLLECT = "collect", jobs.collecting
 DRIFT = "land", jobs.landing("raw.d", "p=2", kind="float64")
 
 P0 = (CREATE, ("raw.p", "v0"), LAND, ("raw.p", "v1"))
@@ -72,6 +72,7 @@ WORLDS = {
         World("a landing and two transforms", [LAND, TRANSFORM, TRANSFORM], P0, faults=0),
         World("a landing and a collection", [LAND, COLLECT], P0, still=False),
         World("a rollback and a collection", [ROLLBACK, COLLECT], P1, still=False, no_order=True),
+        World("two collections", [COLLECT, COLLECT], P1, still=False),
         World("two checkpoints and a reader", [CHECKPOINT, CHECKPOINT, READ], P0, fixed_hint=False),
         World("a landing, a checkpoint, a reader", [LAND, CHECKPOINT, READ], P0, fixed_hint=False),
         World("two landings after a checkpoint", [LAND, LAND], H0),
