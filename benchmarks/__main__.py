@@ -12,7 +12,13 @@ NAMES = {
     "startup": "benchmarks.startup",
     "parquet": "benchmarks.land_parquet",
     "csv": "benchmarks.land_csv",
+    "csv_memory": "benchmarks.csv_memory",
+    "parquet_memory": "benchmarks.parquet_memory",
+    "profile": "benchmarks.profile",
+    "many_files": "benchmarks.many_files",
     "views": "benchmarks.views",
+    "diff": "benchmarks.diff",
+    "verify": "benchmarks.verify",
     "commits": "benchmarks.commits",
 }
 

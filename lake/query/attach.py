@@ -13,7 +13,7 @@ from lake import layout
 from lake.catalog.log import Log
 from lake.catalog.state import State
 from lake.errors import InvalidConfig, StoreUnavailable
-from lake.query import meta
+from lake.query import beside, meta
 from lake.query.connect import readable, select
 from lake.query.sql import identifier, literal, qualified
 from lake.words import cause
@@ -91,14 +91,18 @@ def write_file(log: Log, state: State, path: Path) -> Path:
 
 def _fill(connection: "DuckDBPyConnection", log: Log, state: State, path: Path) -> None:
     meta.make(connection, state)
+    views = {qualified(name): select(log, state, name) for name in readable(state)}
+    for name in beside.names(state):
+        dataset, kind = beside.split(name)
+        views[beside.qualified(name)] = beside.select(connection, log, state, dataset, kind)
     connection.execute(
         f"ATTACH {literal(str(path))} AS made (STORAGE_VERSION {literal(STORAGE)}); USE made"
     )
     connection.execute("BEGIN")  # one wait for the disk instead of one per view
     for zone in (*layout.ZONES, "meta"):
         connection.execute(f"CREATE SCHEMA {zone}")
-    for name in readable(state):
-        connection.execute(f"CREATE VIEW {qualified(name)} AS {select(log, state, name)}")
+    for name, rows in views.items():
+        connection.execute(f"CREATE VIEW {name} AS {rows}")
     for name in meta.TABLES:
         # Tables, for DuckDB before 1.2 finds nothing that a view of an attached file names.
         table = f"meta.{identifier(name)}"

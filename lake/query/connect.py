@@ -1,17 +1,26 @@
 """DuckDB connections in which the lake's datasets are views."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from lake import layout
+from lake.catalog.collected import refuse_collected, why_missing
 from lake.catalog.log import Log
 from lake.catalog.state import DataFile, State
-from lake.errors import FileDamaged, NoSuchVersion, QueryFailed, StoreUnavailable
-from lake.query import meta
+from lake.errors import (
+    FileDamaged,
+    LakeError,
+    NoSuchVersion,
+    QueryFailed,
+    StoreUnavailable,
+    VersionExpired,
+)
+from lake.query import beside, meta
 from lake.query.sql import literal, qualified
+from lake.query.trust import Trust
 from lake.query.views import ViewFile, plan_view, schema_files
 from lake.schema.admit import crowd
 
@@ -23,13 +32,21 @@ CONFIG = {
 
 @dataclass(slots=True)
 class Session:
-    """A connection at one commit; its views are made when they are asked for."""
+    """A connection at one commit; its views are made when they are asked for.
+
+    Whenever a statement names a dataset, its files must be those that the log names.
+    """
 
     log: Log
     state: State
     connection: Any = None
-    made: set[str] = field(default_factory=set)
+    made: dict[str, Sequence[DataFile]] = field(default_factory=dict)
+    """The views that there are, and the files behind each."""
     commit: int = 0
+    trust: Trust = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trust = Trust(self.log.store, self.connection)
 
     def sql(self, query: str) -> Any:
         """Return the answer to `query`: a DuckDB relation, or None where it gives no rows.
@@ -38,20 +55,43 @@ class Session:
 
         Raises:
             QueryFailed: it is no text that SQL can be.
+            FileDamaged: a file is not the one that the log names. There is no answer then.
         """
         import duckdb
 
         check_text(query)
         names = named_datasets(self.connection, query, self.state)
+        self._look_again(query)
         self.make(names)
         try:
             return self.connection.sql(query)
         except duckdb.CatalogException:
-            # Another dataset's missing file would hide what is wrong here.
-            with suppress(FileDamaged):
-                if self.make_all():
-                    return self.connection.sql(query)
+            damaged = self._make_rest()
+            try:
+                return self.connection.sql(query)
+            except duckdb.CatalogException:
+                # Another dataset's damage would hide what is wrong here.
+                for name, damage in damaged.items():
+                    if _is_in(name, query):
+                        raise damage from None
             raise
+
+    def _look_again(self, query: str) -> None:
+        """Look at the files of the views that a statement may name, which were there before it."""
+        for name, files in self.made.items():
+            if files and _is_in(name, query):
+                with absent(self.log, self.state, name):
+                    self.trust.check(name, files)
+
+    def _make_rest(self) -> dict[str, LakeError]:
+        """Make every view that can be made; return what is wrong with the others."""
+        damaged: dict[str, LakeError] = {}
+        for name in ["meta", *readable(self.state), *beside.names(self.state)]:
+            try:
+                self.make([name])
+            except (FileDamaged, VersionExpired) as exc:
+                damaged[name] = exc
+        return damaged
 
     def make(self, names: Iterable[str]) -> int:
         """Make the views of `names`, and `meta` for all of its tables; return how many were new."""
@@ -59,25 +99,42 @@ class Session:
         for name in new:
             if name == "meta":
                 meta.make(self.connection, self.state)
+                self.made[name] = ()
+            elif beside.is_one(name, self.state):
+                self.made[name] = self._view_beside(name, *beside.split(name))
             else:
-                self._view(name)
-            self.made.add(name)
+                self.made[name] = self._view(name)
         return len(new)
 
-    def _view(self, name: str) -> None:
+    def _view_beside(self, name: str, dataset: str, kind: str) -> Sequence[DataFile]:
+        files = self.state.data_files(dataset) if kind != "rejected" else ()
+        with absent(self.log, self.state, dataset):
+            self.trust.check(dataset, files)
+        self.make(["meta"])
+        rows = beside.select(self.connection, self.log, self.state, dataset, kind)
+        self.connection.execute(f"CREATE OR REPLACE VIEW {beside.qualified(name)} AS {rows}")
+        return files
+
+    def _view(self, name: str) -> Sequence[DataFile]:
         import duckdb
 
-        view = f"CREATE OR REPLACE VIEW {qualified(name)} AS {select(self.log, self.state, name)}"
+        files = self.state.data_files(name)
+        rows = reader(self.log, self.state, name, trust=self.trust)(files)
         try:
-            self.connection.execute(view)
+            self.connection.execute(f"CREATE OR REPLACE VIEW {qualified(name)} AS {rows}")
         except duckdb.IOException as exc:
             raise missing(self.log, self.state, name) or StoreUnavailable(
                 f"{name} cannot be read: {str(exc).splitlines()[0]}; try again"
             ) from exc
+        return files
 
     def make_all(self) -> int:
         """Make every view and the metadata tables."""
-        return self.make(["meta", *readable(self.state)])
+        return self.make(["meta", *readable(self.state), *beside.names(self.state)])
+
+
+def _is_in(dataset: str, query: str) -> bool:
+    return dataset.partition(".")[2] in query.lower()
 
 
 def check_text(query: str) -> None:
@@ -108,18 +165,41 @@ def open_session(log: Log, state: State, *, settings: dict[str, str] | None = No
     return Session(log, state, connection, commit=state.commit)
 
 
-def missing(log: Log, state: State, dataset: str) -> FileDamaged | None:
+def missing(log: Log, state: State, dataset: str) -> FileDamaged | VersionExpired | None:
     """Return the error about the first of a dataset's files that is gone, if one is."""
     leaders = [layout.schema(sha256) for sha256 in schema_files(crowd(state, dataset).reconciled())]
     for key in (*leaders, *(file.key for file in state.data_files(dataset))):
         try:
             log.store.size(key)
         except FileNotFoundError:
-            return FileDamaged(
+            what = f"{dataset} at commit {state.commit}"
+            return why_missing(log, state, key, what=what) or FileDamaged(
                 f"{key} is missing in {log.store.url}, so {dataset} cannot be read: restore it from"
                 " a copy of the lake"
             )
     return None
+
+
+@contextmanager
+def absent(log: Log, state: State, dataset: str) -> Iterator[None]:
+    """Say which of a dataset's files is gone where one proves to be."""
+    try:
+        yield
+    except FileNotFoundError as exc:
+        raise missing(log, state, dataset) or StoreUnavailable(
+            f"{dataset} cannot be read: a file was gone and is there again; try again"
+        ) from exc
+
+
+def check(log: Log, state: State, dataset: str) -> None:
+    """Make sure that all files of a dataset are those that the log names.
+
+    Raises:
+        FileDamaged: one is not.
+    """
+    trust = open_session(log, state).trust
+    with absent(log, state, dataset):
+        trust.check(dataset, state.data_files(dataset))
 
 
 def readable(state: State) -> list[str]:
@@ -128,20 +208,34 @@ def readable(state: State) -> list[str]:
 
 
 def select(
-    log: Log, state: State, dataset: str, *, partitions: Collection[str] | None = None
+    log: Log,
+    state: State,
+    dataset: str,
+    *,
+    partitions: Collection[str] | None = None,
+    trust: Trust | None = None,
 ) -> str:
     """Return the SELECT over a dataset's current files, or over those of some partitions."""
     files = state.data_files(dataset)
     if partitions is not None:
         files = [file for file in files if file.partition in partitions]
-    return reader(log, state, dataset)(files)
+    return reader(log, state, dataset, trust=trust)(files)
 
 
-def reader(log: Log, state: State, dataset: str) -> Callable[[Iterable[DataFile]], str]:
+def reader(
+    log: Log, state: State, dataset: str, *, trust: Trust | None = None
+) -> Callable[[Iterable[DataFile]], str]:
     """Return what gives the SELECT over any of a dataset's files, with the columns of its view.
+
+    Args:
+        log: the lake's.
+        state: which files and columns there are.
+        dataset: such as `raw.green_trips`.
+        trust: looks at the files of each SELECT; without it, nobody does.
 
     Raises:
         NoSuchVersion: nothing of it was ever current.
+        FileDamaged: raised by what is returned: a file is not the one that the log names.
     """
     if not state.datasets[dataset].last_schema:
         raise NoSuchVersion(
@@ -152,8 +246,15 @@ def reader(log: Log, state: State, dataset: str) -> Callable[[Iterable[DataFile]
     reconciled = found.reconciled()
 
     def over(files: Iterable[DataFile]) -> str:
+        files = list(files)
+        what = f"{dataset} at commit {state.commit}"
+        refuse_collected(state, (file.key for file in files), what=what)
         chosen = [ViewFile(log.store.data_url(file.key), file.schema) for file in files]
         plan = plan_view(dataset, chosen, state.schemas, reconciled, found.keys)
+        if trust:
+            with absent(log, state, dataset):
+                trust.check_leaders(dataset, plan.schema_files)
+                trust.check(dataset, files)
         return plan.select(log.store.data_url)
 
     return over
@@ -180,7 +281,7 @@ def _known(names: Iterable[tuple[str, str]], state: State) -> list[str]:
         name = f"{schema}.{table}".lower()
         if schema.lower() == "meta":
             known.append("meta")
-        elif name in state.datasets:
+        elif name in state.datasets or beside.is_one(name, state):
             known.append(name)
     return list(dict.fromkeys(known))
 

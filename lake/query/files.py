@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lake.catalog.collected import refuse_collected
 from lake.catalog.state import State, data_files
 from lake.errors import NoSuchVersion
 from lake.query import address as addresses
@@ -16,10 +17,12 @@ def files(lake: "Lake", text: str) -> list[str]:
     address = addresses.parse(text)
     if address.version is not None:
         version = addresses.version_at(lake.log, lake.state, address)
+        refuse_collected(lake.state, (file.key for file in version.files), what=text)
         return [lake.log.store.data_url(file.key) for file in data_files(version)]
     state = addresses.state_of(lake.log, lake.state, address)
     wanted = _partition(state, address)
     found = state.data_files(addresses.find_dataset(state, address.dataset))
+    refuse_collected(state, (file.key for file in found), what=f"{text} at commit {state.commit}")
     return [
         lake.log.store.data_url(file.key)
         for file in found
@@ -40,6 +43,7 @@ def table(lake: "Lake", text: str) -> Any:
     Raises:
         NoSuchDataset, NoSuchPartition: there is none.
         NoSuchVersion: it was held, so that no view ever had it.
+        FileDamaged: a file of it is not the one that the log names.
     """
     address = addresses.parse(text)
     if address.version is not None:
@@ -53,7 +57,6 @@ def table(lake: "Lake", text: str) -> Any:
     addresses.find_dataset(state, address.dataset)
     session = open_session(lake.log, state)
     wanted = _partition(state, address)
-    found = select(
-        lake.log, state, address.dataset, partitions=None if wanted is None else [wanted]
-    )
+    chosen = None if wanted is None else [wanted]
+    found = select(lake.log, state, address.dataset, partitions=chosen, trust=session.trust)
     return session.connection.sql(found)

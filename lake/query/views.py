@@ -70,21 +70,30 @@ class ViewPlan:
     groups: tuple[Group, ...]
     schema_files: Mapping[str, bytes]
 
-    def select(self, url_of: Callable[[str], str]) -> str:
-        """Return the view's SELECT; `url_of` tells where DuckDB reads the key of a schema file."""
-        if not self.groups:
-            return _nothing(self.columns)
-        return "\nUNION ALL\n".join(self._read(group, url_of) for group in self.groups)
+    def select(self, url_of: Callable[[str], str], *, with_origin: bool = False) -> str:
+        """Return the view's SELECT; `url_of` tells where DuckDB reads the key of a schema file.
 
-    def _read(self, group: Group, url_of: Callable[[str], str]) -> str:
+        `with_origin` adds where each row lies: `_url`, and `_row`, its number there from 1.
+        """
+        if not self.groups:
+            return _nothing(self.columns, with_origin=with_origin)
+        return "\nUNION ALL\n".join(
+            self._read(group, url_of, with_origin=with_origin) for group in self.groups
+        )
+
+    def _read(self, group: Group, url_of: Callable[[str], str], *, with_origin: bool) -> str:
         lead = [url_of(layout.schema(group.leader))] if group.leader else []
         arguments = [file_list([*lead, *group.urls])]
         selected = list(group.shape.selected)
-        if self.partition_keys:
+        if self.partition_keys or with_origin:
             option = _filename_option(group.shape)
             arguments.append(f"filename={'true' if option == 'filename' else literal(option)}")
             is_encoded = any("%" in url for url in group.urls)
-            selected += self._partition_columns(option, is_encoded=is_encoded)
+            if self.partition_keys:
+                selected += self._partition_columns(option, is_encoded=is_encoded)
+        if with_origin:
+            arguments.append("file_row_number=true")
+            selected += [f"{identifier(option)} AS _url", "file_row_number + 1 AS _row"]
         arguments.append("hive_partitioning=false")
         return f"SELECT {', '.join(selected)}\nFROM read_parquet({', '.join(arguments)})"
 
@@ -211,6 +220,8 @@ def _filename_option(shape: Shape) -> str:
     return name
 
 
-def _nothing(columns: Sequence[ViewColumn]) -> str:
+def _nothing(columns: Sequence[ViewColumn], *, with_origin: bool) -> str:
     selected = [_named(null(parse(column.type)), column) for column in columns]
+    if with_origin:
+        selected += ["NULL::VARCHAR AS _url", "NULL::BIGINT AS _row"]
     return f"SELECT {', '.join(selected) or 'NULL AS nothing'} WHERE false"

@@ -10,7 +10,7 @@ from lake.catalog.entries import Declare, Note
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.errors import InvalidConfig, LakeError, NoSuchDataset, NoSuchTable, raise_all
-from lake.query.connect import reader
+from lake.query.connect import check, reader
 from lake.query.describe import described
 from lake.schema.admit import crowd
 from lake.warehouse.ledger import Overtaken, PartitionLoad, TableLoad, TableLoaded, compare
@@ -68,10 +68,17 @@ def _load(lake: "Lake", name: str, url: str, hook: Hook | None) -> TableLoaded:
     lake.refresh()
     root = lake.config.root
     try:
-        return load(url, table_load(lake, name), root=root, statement_hook=hook)
+        return load(url, _sound(lake, name), root=root, statement_hook=hook)
     except Overtaken:
         lake.refresh()
-        return load(url, table_load(lake, name), root=root, statement_hook=hook)
+        return load(url, _sound(lake, name), root=root, statement_hook=hook)
+
+
+def _sound(lake: "Lake", name: str) -> TableLoad:
+    """Return what a table is to hold, once the files are seen to be those that the log names."""
+    wanted = table_load(lake, name)
+    check(lake.log, lake.state, wanted.dataset)
+    return wanted
 
 
 def chosen(lake: "Lake", names: Sequence[str]) -> list[str]:

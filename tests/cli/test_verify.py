@@ -101,3 +101,23 @@ def _size(here: Path, partition: str) -> str:
     log = json.loads(next((here / ".lake" / "_lake" / "log").glob("*1.json")).read_text())
     change = next(one for one in log["changes"] if one["partition"] == partition)
     return f"{sum(file['bytes'] for file in change['files'])} B"
+
+
+def test_a_sample_says_how_to_draw_it_again(lake: Run) -> None:
+    code, out, err = lake("verify", "--sample", "50%", "--seed", "a")
+    assert (code, err) == (0, "a sample of 50%: --seed a draws the same files again\n")
+    assert out.endswith(" read: all as the log says\n")
+    code, out, err = lake("verify", "--sample", "none")
+    assert (code, out) == (2, "")
+    assert "--sample 'none' is no share: write 5% or 0.05" in err
+
+
+def test_a_surplus_file_exits_with_1(lake: Run, here: Path) -> None:
+    path = _only(here, "raw/trips/month=2024-01/*/data.parquet")
+    path.with_name("more.parquet").write_bytes(b"")
+    code, out, _ = lake("verify")
+    assert (code, out.splitlines()[0]) == (
+        1,
+        "surplus  raw/trips/month=2024-01/version=V/more.parquet: its version is published without"
+        " it",
+    )

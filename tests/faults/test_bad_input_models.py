@@ -2,7 +2,14 @@
 
 import pytest
 
-from lake.errors import BuildFailed, CheckFailed, InvalidConfig, LoadRefused, ModelInvalid
+from lake.errors import (
+    BuildFailed,
+    CheckFailed,
+    FileDamaged,
+    InvalidConfig,
+    LoadRefused,
+    ModelInvalid,
+)
 from tests.faults import example
 from tests.faults.example import DAILY, Project
 from tests.faults.refusal import refuses
@@ -160,7 +167,7 @@ def test_a_file_that_is_gone_under_a_model_is_named(project: Project) -> None:
         f"models/trips.sql could not be built: {key} is missing in {lk.url}, so raw.trips cannot be"
         " read: restore it from a copy of the lake"
     )
-    refuses(lk, lk.transform, BuildFailed, message)
+    refuses(lk, lk.transform, FileDamaged, message)
     kept.rename(gone)
     assert {run.status for run in lk.transform().runs} == {"built"}
 

@@ -1,3 +1,4 @@
+import gzip
 import json
 import shutil
 from functools import partial
@@ -11,8 +12,10 @@ from lake import Lake
 from lake.catalog.entries import Tag
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
-from lake.operations.verify import verify
+from lake.operations.verify import named, progress_of, verify
+from lake.operations.verify_files import check_files, sample
 from lake.operations.verify_log import check_log
+from tests.lakes import again, land, new_lake
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +109,99 @@ def test_the_verdict_counts_what_no_version_names(made: Lake) -> None:
     assert verify(made, told=lambda more: None).verdict == (
         "all as the log says; 1 object that no version names, left by attempts that did not finish"
     )
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Lake:
+    """A lake with twenty files and nothing else."""
+    lk = new_lake(tmp_path)
+    for number in range(20):
+        land(lk, "raw.many", f"SELECT {number} AS n", part=str(number))
+    return lk
+
+
+def _path(lk: Lake, number: int) -> Path:
+    return Path(lk.files(f"raw.many/part={number}")[0])
+
+
+def test_a_sample_is_drawn_by_its_seed(many: Lake) -> None:
+    first = verify(many, share=0.3, seed="a")
+    assert 0 < first.files < 20
+    assert (verify(many, share=0.3, seed="a"), first.seed) == (first, "a")
+    drawn = {file.key for file in sample(named(many), 0.3, "a")}
+    assert drawn != {file.key for file in sample(named(many), 0.3, "b")}
+    assert verify(many, share=0.3).seed != verify(many, share=0.3).seed
+    assert verify(many, share=0.000001, seed="a").files == 1
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(many: Lake) -> None:
+    read: list[int] = []
+
+    def stop(more: int) -> None:
+        read.append(more)
+        if len(read) > 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify(many, told=stop)
+    found = verify(again(many), resume=True)
+    assert (found.files + found.sound_before, found.damage) == (20, ())
+    assert found.sound_before >= 10
+    assert verify(many, resume=True).files == 20
+
+
+def test_what_was_found_damaged_is_found_again(many: Lake) -> None:
+    _path(many, 3).write_bytes(b"rotten")
+    progress = progress_of(many)
+    damage = list(check_files(many.log.store, named(many), lambda more: None, progress))
+    found = verify(many, resume=True)
+    assert (found.sound_before, found.files) == (19, 1)
+    assert found.damage == tuple(damage)
+    assert not (progress.path and progress.path.exists())
+
+
+def test_a_line_that_was_cut_off_counts_for_nothing(many: Lake) -> None:
+    progress = progress_of(many)
+    assert progress.path
+    list(check_files(many.log.store, named(many), lambda more: None, progress))
+    text = progress.path.read_text()
+    progress.path.write_text(text[:-5])
+    assert verify(many, resume=True).files == 1
+
+
+def test_a_surplus_file_in_a_published_folder_is_named(many: Lake) -> None:
+    surplus = _path(many, 3).with_name("more.parquet")
+    surplus.write_bytes(_path(many, 4).read_bytes())
+    (found,) = verify(many).damage
+    assert (found.kind, found.key.endswith("more.parquet")) == ("surplus", True)
+    assert found.found == "its version is published without it"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "data"),
+    [
+        ("_rejected.jsonl.gz", "rejects", b"no gzip"),
+        ("_rejected.jsonl.gz", "rejects", gzip.compress(b"{}\n{")),
+        ("_rejected.jsonl.gz", "rejects", gzip.compress(b"{}\n")[:-6]),
+        ("_profile.json", "profile", b"{"),
+        ("_profile.json", "profile", b"[]"),
+    ],
+)
+def test_a_sidecar_that_cannot_be_read_is_named(
+    many: Lake, name: str, kind: str, data: bytes
+) -> None:
+    sidecar = _path(many, 3).with_name(name)
+    sidecar.write_bytes(data)
+    (found,) = verify(many).damage
+    assert (found.kind, found.key.endswith(name)) == (kind, True)
+    sidecar.write_bytes(gzip.compress(b"{}\n") if kind == "rejects" else b"{}")
+    assert verify(many).damage == ()
+
+
+def test_of_two_files_that_changed_places_both_are_named(many: Lake) -> None:
+    one, other = _path(many, 3), _path(many, 4)
+    swap = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(swap)
+    assert {found.kind for found in verify(many).damage} <= {"sha256", "size"}
+    assert len(verify(many).damage) == 2

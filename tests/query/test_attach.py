@@ -78,7 +78,8 @@ def test_metadata_read_alike_attached_and_here(still: Lake) -> None:
 
 def test_its_metadata_are_tables_for_an_old_duckdb_finds_no_view_behind_a_view(still: Lake) -> None:
     query = "SELECT view_name FROM duckdb_views() WHERE database_name = 'acme' AND NOT internal"
-    assert stock(catalog(still), query) == [("x",)]
+    found = {name for (name,) in stock(catalog(still), query)}
+    assert found == {"x", "x__rejected", "x__rows"}
 
 
 def test_it_is_fresh_after_every_landing(lk: Lake) -> None:

@@ -1,0 +1,130 @@
+"""Whether files are those that the log names: asked before a query reads them.
+
+The size of a file and the number of rows in its footer must be what the log says. What agrees in
+both and differs in a value is found by `verify`, which reads every byte.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lake import layout
+from lake.catalog.codec import sha256
+from lake.catalog.state import DataFile
+from lake.errors import FileDamaged
+from lake.query.sql import file_list
+from storage_backends import Store
+
+_Stamp = tuple[int, ...]
+_FOOTERS = "SELECT file_name, file_size_bytes, num_rows FROM parquet_file_metadata({})"
+
+
+@dataclass(slots=True)
+class Trust:
+    """Which files were seen to be sound.
+
+    Of a lake on this machine each file is looked at again whenever it is asked for, which costs a
+    `stat`; its footer is read again only where something touched it. Elsewhere, where a look is a
+    request, it is looked at once.
+
+    Attributes:
+        store: the lake's.
+        connection: a DuckDB connection, which reads the footers.
+    """
+
+    store: Store
+    connection: Any
+    _seen: dict[str, _Stamp] = field(default_factory=dict)
+
+    def check(self, dataset: str, files: Iterable[DataFile]) -> None:
+        """Make sure that files are what the log says, before a query reads them.
+
+        Raises:
+            FileDamaged: one is not.
+            FileNotFoundError: one is not there.
+        """
+        new: dict[str, tuple[DataFile, _Stamp]] = {}
+        for file, stamp in self._stamped(files):
+            if self._seen.get(file.key) != stamp:
+                if stamp and stamp[0] != file.bytes:
+                    raise _damaged(file.key, dataset, f"has {stamp[0]:,} bytes", file.bytes)
+                new[self.store.data_url(file.key)] = (file, stamp)
+        if not new:
+            return
+        for url, (size, rows) in self._footers(dataset, {u: f.key for u, (f, _) in new.items()}):
+            file, stamp = new[url]
+            if size != file.bytes:
+                raise _damaged(file.key, dataset, f"has {size:,} bytes", file.bytes)
+            if rows != file.rows:
+                raise _damaged(file.key, dataset, f"has {rows:,} rows", file.rows)
+            self._seen[file.key] = stamp
+
+    def check_leaders(self, dataset: str, files: Mapping[str, bytes]) -> None:
+        """Make sure that the files which decide a view's types are what they are named after.
+
+        Raises:
+            FileDamaged, FileNotFoundError: as for `check`.
+        """
+        keys = {layout.schema(digest): digest for digest in files}
+        for key, stamp in _stamps(self.store, keys):
+            if self._seen.get(key) != stamp:
+                if sha256(self.store.get(key)) != keys[key]:
+                    raise FileDamaged(
+                        f"{key} is not the file that it is named after, so {dataset} cannot be"
+                        " read: restore it from a copy of the lake"
+                    )
+                self._seen[key] = stamp
+
+    def _stamped(self, files: Iterable[DataFile]) -> Iterator[tuple[DataFile, _Stamp]]:
+        by_key = {file.key: file for file in files}
+        return ((by_key[key], stamp) for key, stamp in _stamps(self.store, by_key))
+
+    def _footers(
+        self, dataset: str, keys: Mapping[str, str]
+    ) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Give size and rows by URL, all in one query; one by one where one cannot be read."""
+        import duckdb
+
+        # DuckDB keeps pieces of files, and of one that was touched just now it may keep old ones.
+        is_again = any(key in self._seen for key in keys.values())
+        connection = duckdb.connect() if is_again else self.connection.cursor()
+        try:
+            found = connection.execute(_FOOTERS.format(file_list(list(keys)))).fetchall()
+        except duckdb.Error as exc:
+            if len(keys) == 1:
+                raise _unreadable(next(iter(keys.values())), dataset, exc) from exc
+            found = []
+        yield from ((url, (size, rows)) for url, size, rows in found if url in keys)
+        # Perhaps DuckDB calls a file by another name than the one that it was asked for.
+        for url in keys.keys() - {row[0] for row in found}:
+            if len(keys) > 1:
+                yield from self._footers(dataset, {url: keys[url]})
+            else:
+                yield from ((url, (size, rows)) for _, size, rows in found)
+
+
+def _stamps(store: Store, keys: Collection[str]) -> Iterator[tuple[str, _Stamp]]:
+    """Give what changes when somebody touches an object; nothing of one on another machine."""
+    first = next(iter(keys), "")
+    root = store.data_url(first).removesuffix(first) if first else ""
+    for key in keys:
+        if "://" in root:
+            yield key, ()
+            continue
+        facts = os.stat(root + key)
+        yield key, (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+
+def _damaged(key: str, dataset: str, found: str, said: int) -> FileDamaged:
+    return FileDamaged(
+        f"{key} {found}, the log says {said:,}, so {dataset} cannot be read: restore it from a copy"
+        " of the lake"
+    )
+
+
+def _unreadable(key: str, dataset: str, exc: Exception) -> FileDamaged:
+    return FileDamaged(
+        f"{key} is no whole Parquet ({str(exc).splitlines()[0]}), so {dataset} cannot be read:"
+        " restore it from a copy of the lake"
+    )
