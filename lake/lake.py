@@ -3,21 +3,16 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lake import layout
 from lake.catalog import snapshot
-from lake.catalog.entries import Tag
 from lake.catalog.ids import commit_id
 from lake.catalog.log import Log, advance
-from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.config import Config
-from lake.errors import (
-    NoSuchVersion,
-    VersionConflict,
-)
+from lake.errors import VersionConflict
 
 if TYPE_CHECKING:
     from lake.elt import Done, Elt
@@ -25,8 +20,14 @@ if TYPE_CHECKING:
     from lake.landing.order import Landing
     from lake.models.make import ModelRun
     from lake.models.run import Transformed
+    from lake.operations.apply import Application
+    from lake.operations.diff_lake import LakeDiff
+    from lake.operations.diff_rows import TableDiff
+    from lake.operations.gc import Collected
+    from lake.operations.release import Releases
+    from lake.operations.remove import Taken
+    from lake.operations.rollback import RolledBack
     from lake.query.connect import Session
-    from lake.sources.copy import Readable
     from lake.warehouse.load import TableLoaded
 
 
@@ -140,6 +141,22 @@ class Lake:
 
         return get(self, address, Path(to))
 
+    def diff(
+        self,
+        before: str | int | None = None,
+        after: str | int | None = None,
+        *,
+        key: Sequence[str] = (),
+        limit: int = 20,
+    ) -> "LakeDiff | TableDiff":
+        """Return what is different between two addresses, or two commits of the whole lake.
+
+        With one address, what its last change changed; see `lake.operations.diff.diff`.
+        """
+        from lake.operations.diff import diff
+
+        return diff(self, before, after, key=key, limit=limit)
+
     def attach(self, path: str | Path) -> Path:
         """Write a DuckDB file with the lake's views, for any DuckDB of any language to open."""
         from lake.query.attach import write_file
@@ -150,27 +167,37 @@ class Lake:
 
     def land(
         self,
-        source: "str | Path | Readable",
+        source: object,
         *,
-        dataset: str,
+        dataset: str = "",
         partition: Mapping[str, str] | None = None,
+        read: Mapping[str, object] | None = None,
         force: bool = False,
         told: "Told | None" = None,
     ) -> "Landing":
-        """Land a file, a URL or a stream as the next version of one partition of `dataset`.
+        """Land data as the next version of one partition of `dataset`.
 
-        The bytes are kept as they came. Landing the same bytes twice adds nothing.
+        The bytes are kept as they came. Landing the same bytes twice adds nothing. A generator
+        that raises publishes nothing.
+
+        Args:
+            source: a path, a URL or a binary stream; a data frame, an Arrow table or reader, a
+                DuckDB relation, an iterable of dicts, or what `lake.source` makes of a generator.
+            dataset: where to, such as `raw.trips`; not needed where `source` says it.
+            partition: the values of the partition's keys.
+            read: how to read it, in the words of a source in `lake.toml`, such as
+                `{"sheet": "Trips"}`; what is not said is as the dataset's source declares.
+            force: land bytes that were rejected or are there already, too.
+            told: hears of the partition once it is settled.
 
         Raises:
             SourceMissing, SourceIncomplete, SourceUnreadable: see there; nothing was published.
             VersionHeld: the bytes are kept, but cannot be joined with the rest.
         """
-        from lake.landing.given import land_given
-        from lake.landing.order import Order, check
+        from lake.landing.given import land_given, order_for
 
         self._writable()
-        text = layout.partition({key: str(value) for key, value in (partition or {}).items()})
-        order = check(Order(dataset, text, ("-",)))
+        order = order_for(self, source, dataset, partition or {}, read or {})
         with self._published():
             return land_given(self, source, order, force=force, told=told)
 
@@ -194,6 +221,19 @@ class Lake:
         self._writable()
         with self._published():
             return land_sources(self, names, since=since, until=until, force=force, told=told)
+
+    def apply(self) -> "Application":
+        """Declare what `lake.toml` and `models/` say; read what is held again accordingly.
+
+        Raises:
+            InvalidConfig, ModelInvalid: what they say is wrong; nothing was published.
+            SchemaConflict: it contradicts the current files; nothing was published.
+        """
+        from lake.operations.apply import apply_all
+
+        self._writable()
+        with self._published():
+            return apply_all(self)
 
     def transform(
         self,
@@ -258,21 +298,67 @@ class Lake:
 
     def tag(self, name: str, *, when: str | int | None = None) -> int:
         """Give a snapshot a name that keeps it; an existing tag moves. Returns its commit."""
-        layout.tag(name)
+        from lake.operations.tag import tag
+
         self._writable()
-        number = self.commit if when is None else snapshot.resolve(self.log, self.state, when)
-        if number == 0:
-            raise NoSuchVersion(f"commit 0 is the empty lake: tag {name} needs something to keep")
         with self._published():
-            publish(
-                self.log,
-                self.state,
-                lambda state: Draft(() if state.tags.get(name) == number else (Tag(name, number),)),
-                commit_id=self.new_id(),
-                message=f"tag {name}",
-                run=self.run,
-            )
-        return number
+            return tag(self, name, when=when)
+
+    def untag(self, name: str) -> int | None:
+        """Take a tag away. Returns the commit that it named; None: there was no such tag."""
+        from lake.operations.tag import untag
+
+        self._writable()
+        with self._published():
+            return untag(self, name)
+
+    def rollback(self, address: str) -> "RolledBack":
+        """Restore what an address held; without WHEN, before it was changed last."""
+        from lake.operations.rollback import rollback
+
+        self._writable()
+        with self._published():
+            return rollback(self, address)
+
+    def release(self, address: str) -> "Releases":
+        """Publish what is held as a new version; it overrides the contract only."""
+        from lake.operations.release import release
+
+        self._writable()
+        with self._published():
+            return release(self, address)
+
+    def remove(self, address: str) -> "Taken":
+        """Take a partition away; former snapshots keep it."""
+        from lake.operations.remove import remove
+
+        self._writable()
+        with self._published():
+            return remove(self, address)
+
+    def drop(self, dataset: str) -> "Taken":
+        """Take a dataset away; former snapshots keep it."""
+        from lake.operations.remove import drop
+
+        self._writable()
+        with self._published():
+            return drop(self, dataset)
+
+    def rename(self, dataset: str, to: str) -> "Taken":
+        """Give a dataset another name; its files stay where they are."""
+        from lake.operations.remove import rename
+
+        self._writable()
+        with self._published():
+            return rename(self, dataset, to)
+
+    def gc(self, *, keep: timedelta = timedelta(days=30), delete: bool = False) -> "Collected":
+        """Find what neither the head, a tag nor a snapshot within `keep` needs; delete it."""
+        from lake.operations.gc import gc
+
+        self._writable()
+        with self._published():
+            return gc(self, keep=keep, delete=delete)
 
     def _published(self) -> "_CatalogFile":
         return _CatalogFile(self)

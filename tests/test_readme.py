@@ -1,15 +1,20 @@
 """What the README shows runs."""
 
+import gzip
 import re
 import subprocess
 import sys
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
+import lake
 from lake.cli.verbs import VERBS
 from lake.config import load
+from lake.errors import VersionHeld
 from lake.models.parse import parse_model
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -24,7 +29,7 @@ def test_the_eight_lines_run_and_print_what_was_landed(tmp_path: Path) -> None:
         duckdb.sql(f"SELECT i AS id, i * 1.5 AS fare FROM range({rows}) AS t(i)").write_parquet(
             str(tmp_path / f"trips-0{number}.parquet")
         )
-    (code,) = blocks("python")
+    code = "\n".join(blocks("python")) + "\nprint(lk.sql('FROM raw.orders__current').fetchall())"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -32,16 +37,44 @@ def test_the_eight_lines_run_and_print_what_was_landed(tmp_path: Path) -> None:
     assert re.search(r"2024-01 +│ +3 ", done.stdout)
     assert re.search(r"2024-02 +│ +5 ", done.stdout)
     assert "originals/trips-01.parquet" in done.stdout
+    assert "[(1, 9.5, '2024-02')]" in done.stdout
     landed = tmp_path / "originals" / "trips-01.parquet"
     assert landed.read_bytes() == (tmp_path / "trips-01.parquet").read_bytes()
 
 
 def test_the_lake_toml_is_one(tmp_path: Path) -> None:
-    (text,) = blocks("toml")
+    text, _ = blocks("toml")
     (tmp_path / "lake.toml").write_text(text)
     config = load(tmp_path / "lake.toml", env=None, environ={}, cwd=tmp_path)
     assert list(config.sources) == ["green_trips", "taxi_zones"]
     assert config.warehouse.load == ("daily_revenue",)
+
+
+def test_the_contract_keeps_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lake.toml").write_text(blocks("toml")[1].replace("max_rejects = 10", ""))
+    (tmp_path / "trips").mkdir()
+    rows = (
+        b"id;fare;payment_date;kind\n"
+        b"1;1,50;31/01/2024 10:00;street;\n"
+        b"2;NA;31/01/2024 10:00;dispatch\n"
+        b";2,50;31/01/2024 10:00;street\n"
+        b"4;-1,00;31/01/2024 10:00;street\n"
+        b"5;1,00;2024-01-31 10:00;street\n"
+        b"6;1,00;31/01/2024 10:00;bus\n"
+    )
+    (tmp_path / "trips" / "2024-01-31.csv.gz").write_bytes(gzip.compress(rows))
+    lake.init("lake")
+    lk = lake.open("lake")
+    with pytest.raises(VersionHeld, match=r"^raw.trips/day=2024-01-31 is held: 4 rows were reject"):
+        lk.land_sources()
+    (tmp_path / "lake.toml").write_text(blocks("toml")[1])
+    lake.open("lake").apply()
+    found = lake.open("lake").sql("SELECT id, fare, paid_at FROM raw.trips ORDER BY id").fetchall()
+    at = datetime(2024, 1, 31, 10)
+    assert found == [(1, Decimal("1.50"), at), (2, None, at)]
+    rejected = lake.open("lake").sql("SELECT line FROM raw.trips__rejected ORDER BY line")
+    assert rejected.fetchall() == [(4,), (5,), (6,), (7,)]
 
 
 def test_the_model_is_one() -> None:

@@ -56,11 +56,13 @@ def tag(log: Log, state: State, count: int) -> None:
 
 
 def counted_requests(store: CountingStore) -> list[tuple[str, str]]:
-    """Leave out the data itself, and checkpoints with the hint that names the newest."""
+    """Leave out the data and their profile, and checkpoints with the hint of the newest."""
     return [
         (verb, key)
         for verb, key in store.requests
-        if verb != "upload" and not key.startswith("_lake/checkpoint")
+        if verb != "upload"
+        and not key.startswith("_lake/checkpoint")
+        and not key.endswith(layout.PROFILE)
     ]
 
 

@@ -11,7 +11,7 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from lake.catalog.entries import build, plain
+from lake.catalog.codec import build, plain
 from lake.config import Source
 from lake.errors import LakeError, VersionConflict, VersionHeld, raise_all
 from lake.lake import Lake

@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from lake.catalog.entries import build, plain
+from lake.catalog.codec import build, plain
 from lake.lake import Lake
 from lake.warehouse.ledger import TableLoaded
 from lake.warehouse.run import chosen, load_tables

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from lake.catalog.entries import build, plain
+from lake.catalog.codec import build, plain
 from lake.errors import LakeError
 from lake.lake import Lake
 from lake.models import graph

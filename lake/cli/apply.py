@@ -1,7 +1,14 @@
 """`lake apply`."""
 
+from typing import TYPE_CHECKING
+
 from lake.cli.call import Call, verb
-from lake.cli.output import document, line
+from lake.cli.land import words
+from lake.cli.output import document, line, plain
+from lake.errors import raise_all
+
+if TYPE_CHECKING:
+    from lake.operations.apply import Application
 
 
 @verb(name="apply")
@@ -9,22 +16,27 @@ def command(call: Call) -> None:
     """Declare in the log what lake.toml and models/ say.
 
     The lake then opens with its sources and models wherever the bucket is. What was taken out of
-    the files is named, and nothing is dropped.
+    the files is named, and nothing is dropped. What is held is read again as it is declared now.
     """
-    from lake.operations.apply import apply
-
     lake = call.open()
-    found, number = apply(lake)
+    done = lake.apply()
     if call.json:
-        document({"commit": number, "declared": found})
-        return
-    for one in found:
+        document({"commit": done.commit, "declared": done.declared, "read_again": done.read_again})
+    else:
+        _tell(done, lake.commit)
+    raise_all(done.errors)
+
+
+def _tell(done: "Application", commit: int) -> None:
+    for one in done.declared:
         if one.what != "unchanged":
             line(f"{one.kind} {one.name}  {_said(one.what)}")
-    if number is None:
-        line(f"nothing changed: the lake stays at commit {lake.commit}")
+    for landing in done.read_again:
+        line(plain(f"{words(landing)}; read again, as it is declared now"))
+    if done.commit or done.read_again:
+        line(f"commit {commit}")
     else:
-        line(f"commit {number}")
+        line(f"nothing changed: the lake stays at commit {commit}")
 
 
 def _said(what: str) -> str:

@@ -1,6 +1,7 @@
 """`lake land`."""
 
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.argument("what", nargs=-1, metavar="[SOURCE…|FILE|URL|-]", shell_complete=source_names)
 @click.option("--as", "dataset", metavar="DATASET", help="Land a FILE, URL or - (stdin) as raw.x.")
 @click.option("--partition", "pairs", multiple=True, metavar="K=V", help="Where it goes in there.")
+@click.option("--read", multiple=True, metavar="K=V", help="How, as a source says: sheet=Trips.")
 @click.option("--since", metavar="A", help="The first period of the sources, such as 2024-01.")
 @click.option("--until", metavar="B", help="The last one.")
 @click.option("--plan", is_flag=True, help="Say what would be asked for, and fetch nothing.")
@@ -49,6 +51,7 @@ class _Wanted:
     what: tuple[str, ...]
     dataset: str | None
     pairs: tuple[str, ...]
+    read: tuple[str, ...]
     since: str | None
     until: str | None
     plan: bool
@@ -57,6 +60,8 @@ class _Wanted:
     def __post_init__(self) -> None:
         if self.dataset is None and self.pairs:
             raise click.UsageError("--partition needs --as: a source says its own partitions")
+        if self.dataset is None and self.read:
+            raise click.UsageError("--read needs --as: a source says in lake.toml how it is read")
         if self.dataset is not None and len(self.what) != 1:
             raise click.UsageError("--as takes exactly one FILE, URL or - (stdin)")
         if self.dataset is not None and (self.since or self.until):
@@ -73,6 +78,24 @@ def _partition(pairs: Iterable[str]) -> dict[str, str]:
     return values
 
 
+def _read(pairs: Iterable[str]) -> dict[str, object]:
+    """Return the keys of a source; a value is TOML where it is any, else text."""
+    values: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or key in values:
+            raise InvalidName(f"--read {pair!r}: write KEY=VALUE, each key once")
+        values[key] = _value(value)
+    return values
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
 def _land_given(wanted: _Wanted) -> None:
     from lake.sources.path import shown
 
@@ -86,6 +109,7 @@ def _land_given(wanted: _Wanted) -> None:
             cast("Readable", sys.stdin.buffer) if wanted.what[0] == "-" else wanted.what[0],
             dataset=wanted.dataset or "",
             partition=_partition(wanted.pairs),
+            read=_read(wanted.read),
             force=wanted.force,
             told=told,
         )
@@ -198,7 +222,7 @@ def said(landing: "Landing") -> str:
             f" {size(landing.bytes)}"
         )
     return {
-        "unchanged": f"unchanged: v{landing.version} has these bytes",
+        "unchanged": f"unchanged: {landing.note or f'v{landing.version} has these bytes'}",
         "held": f"held: kept as v{landing.version}, not current",
         "gone": f"gone at the source: v{landing.version} is kept",
         "not yet": "not yet there",

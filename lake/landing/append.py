@@ -58,8 +58,10 @@ def append(
         if batch is None:
             return Draft()
         change = _change(dataset, partition, batch, current)
-        prepare(attempt.log, head, [change], batch.schemas)
-        return Draft([change], batch.schemas)
+        if change.content in head.partition(dataset, partition).rejects:
+            return Draft()
+        notes = prepare(attempt.log, head, [change], batch.schemas)
+        return Draft([change, *notes], batch.schemas)
 
     commit_id, run = attempt.commit_id, attempt.run
     return publish(attempt.log, state, plan, commit_id=commit_id, message=message, run=run)

@@ -15,7 +15,9 @@ from lake.landing.stage import Attempt, Known, recognised, stage
 from lake.schema.admit import Crowd, check_declarations, crowd, prepare, same_keys
 
 PARALLEL = 4
+BULK = 100
 Told = Callable[[Landing], None]
+_REJECTED = "these bytes were taken back, and stay so: --force lands them all the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def stage_all(
 ) -> tuple[list[tuple[Order, Found]], list[LakeError]]:
     """Stage every order, several at a time; one that fails does not stop the others."""
     state.prefetch((order.dataset, order.partition) for order in orders)
+    attempt = replace(attempt, is_bulk=len(orders) > BULK)
 
     def try_one(order: Order) -> Found | LakeError:
         try:
@@ -143,7 +146,9 @@ def commit(
         message=message,
         run=attempt.run,
     )
-    landings = [_landing(state, desk, order, one, number) for order, one in desk.found]
+    pairs = [(order, _landing(state, desk, order, one, number)) for order, one in desk.found]
+    # What was looked at again without a change is not what anybody asked for.
+    landings = [one for order, one in pairs if not order.is_again or one.commit]
     for landing in landings:
         told(landing)
     return landings
@@ -177,8 +182,8 @@ class _Desk:
                 changes += self._release(state, order)
             elif isinstance(one, Absent) and not one.soon and not _gone(state, order):
                 changes.append(Note("gone", order.dataset, order.partition))
-        prepare(self.attempt.log, state, [*changes, *said], schemas)
-        return Draft([*changes, *said], schemas)
+        notes = prepare(self.attempt.log, state, [*changes, *said], schemas)
+        return Draft([*changes, *said, *notes], schemas)
 
     def _look_again(self, state: State, order: Order, one: Found) -> Found:
         """Ask the source again where its partition moved: older bytes never follow newer ones."""
@@ -186,7 +191,9 @@ class _Desk:
             return one
         partition = state.partition(one.dataset, one.partition)
         while partition.versions != one.seen:
-            known = None if self.force else recognised(partition, one.content)
+            if order.is_again:
+                return Known()
+            known = None if self.force else recognised(partition, one.content, order.reading)
             if known:
                 return known
             fresh = stage_one(self.attempt, state, order, force=self.force, had=one)
@@ -281,5 +288,5 @@ def _known(order: Order, partition: Partition, one: Known, *, released: int | No
         rows=sum(file.rows for file in data_files(now)),
         bytes=sum(file.bytes for file in now.files) if now else 0,
         commit=released,
-        note="" if released else one.held,
+        note="" if released else _REJECTED if one.is_rejected else one.held,
     )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from lake import layout
 from lake.catalog.entries import File, Landed, Schema
+from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import InvalidName
 
 Outcome = Literal["landed", "unchanged", "held", "not yet", "gone"]
@@ -15,22 +16,32 @@ Outcome = Literal["landed", "unchanged", "held", "not yet", "gone"]
 class Order:
     """One partition to land: where it goes and where its bytes are.
 
-    `may_be_missing`: the source may not have it yet, which is no error. `given`: a person named
-    just this place, so that finding nothing there is one, whatever the lake holds.
+    Attributes:
+        names: of objects, what each of `urls` is called.
+        may_be_missing: the source may not have it yet, which is no error.
+        given: a person named just this place, so that finding nothing there is one, whatever the
+            lake holds.
+        is_again: it is what the lake holds back, looked at again; dropped once anything newer came.
     """
 
     dataset: str
     partition: str
     urls: tuple[str, ...]
-    keep_original: bool = True
-    max_rejects: int = 0
+    names: tuple[str, ...] = ()
+    reading: Reading = AS_IT_COMES
     may_be_missing: bool = False
     given: bool = False
+    is_again: bool = False
 
     @property
     def name(self) -> str:
         """How messages name it."""
         return address(self.dataset, self.partition)
+
+    @property
+    def is_of_objects(self) -> bool:
+        """Tell whether what it brings are no tables."""
+        return self.reading.format in ("objects", "urls")
 
 
 @dataclass(frozen=True, slots=True)

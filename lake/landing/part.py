@@ -1,32 +1,44 @@
-"""One fetched file, made ready: recognised, converted if it is no Parquet, inspected, uploaded."""
+"""One fetched file, made ready: its tables inspected, and all of it uploaded."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lake import layout
-from lake.catalog.entries import Bounds, File, schema_id
+from lake.catalog.entries import File, schema_id
 from lake.errors import VersionConflict
-from lake.landing.csv_convert import convert_csv
 from lake.landing.inspect import Inspected, check_partition_column, inspect_parquet
 from lake.landing.order import Order
-from lake.landing.recognise import recognise
-from lake.landing.stage import Attempt, sha256_of
+from lake.landing.profile import AS_LANDED, CONVERTED, Profile, profile, profile_document
+from lake.landing.stage import Attempt, put_beside, sha256_of
+from lake.landing.tables import Table, join_rejects, tables
+from lake.schema.join import spell
+from lake.schema.reconcile import renaming
 from lake.sources.copy import Fetched
+
+_SMALL_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one fetched file became."""
+    """What one fetched file became.
+
+    Attributes:
+        inspected: what its tables hold, in the order of the data files among `files`.
+        rejects: files of rejected rows, not uploaded yet.
+        profiles: of its tables, unless the source wants none.
+    """
 
     files: tuple[File, ...]
-    inspected: Inspected
+    inspected: tuple[Inspected, ...]
     rejected: int = 0
     first_reject: str = ""
+    rejects: tuple[Path, ...] = ()
     flaw: str = ""
+    profiles: tuple[Profile, ...] = ()
 
 
 def make(attempt: Attempt, order: Order, one: Fetched, folder: str, number: int) -> Part:
@@ -36,35 +48,80 @@ def make(attempt: Attempt, order: Order, one: Fetched, folder: str, number: int)
         SourceUnreadable: it is not what it claims to be.
         StoreUnavailable: it could not be converted here. Safe to retry.
     """
-    prefix = f"{number}-" if len(order.urls) > 1 else ""
-    kind = recognise(one.path, name=one.name)
-    original = folder + prefix + layout.original(one.name, is_parquet=kind == "parquet")
-    if kind == "parquet":
-        with _uploading(attempt, one.path, original):
-            inspected = (attempt.inspect or inspect_parquet)(one.path, name=one.name)
-        return Part(
-            (_data_file(original, one.bytes, one.sha256, inspected),),
-            inspected,
-            flaw=_disagreement(order, one.path, inspected),
-        )
-    return _converted(attempt, order, one, folder + prefix, original)
-
-
-def _converted(attempt: Attempt, order: Order, one: Fetched, folder: str, original: str) -> Part:
-    # Not .parquet: who globs over the whole lake must not meet it before it is uploaded.
-    out, rejects = one.path.with_suffix(".rows"), one.path.with_suffix(".rejects")
-    done = (attempt.convert or convert_csv)(one.path, out, name=one.name, rejects=rejects)
-    with _uploading(attempt, one.path, original if order.keep_original else ""):
-        inspected = (attempt.inspect or inspect_parquet)(out, name=one.name)
-        data = _data_file(f"{folder}data.parquet", out.stat().st_size, sha256_of(out), inspected)
-        _upload(attempt, out, data.key)
-    files = [data]
-    if order.keep_original:
+    prefix = folder + (f"{number}-" if len(order.urls) > 1 else "")
+    found = tables(one.path, name=one.name, reading=order.reading, convert=attempt.convert)
+    own = found[0].is_source
+    original = prefix + layout.original(one.name, is_parquet=own)
+    with _uploading(attempt, one.path, original if own or order.reading.keep_original else ""):
+        keys = [original] if own else [prefix + name for name in _names(len(found))]
+        inspected = [inspect_table(attempt, table) for table in found]
+        profiles = _profiles(attempt, order, found, inspected, keys)
+        if own:
+            files = [data_file(order, original, one, inspected[0])]
+        else:
+            rows = zip(found, inspected, keys, strict=True)
+            files = [_upload_rows(attempt, order, *each) for each in rows]
+    if order.reading.keep_original and not own:
         files.append(File(original, one.bytes, one.sha256, role="original"))
-    if done.rejected:
-        _upload(attempt, rejects, f"{folder}{layout.REJECTED}")
-    flaw = _disagreement(order, out, inspected)
-    return Part(tuple(files), inspected, done.rejected, done.first_reject, flaw)
+    flaws = [table.flaw for table in found]
+    flaws += [_disagreement(order, t.path, i) for t, i in zip(found, inspected, strict=True)]
+    return Part(
+        tuple(files),
+        tuple(inspected),
+        sum(table.rejected for table in found),
+        next((table.first_reject for table in found if table.first_reject), ""),
+        tuple(path for table in found for path in table.rejects),
+        next(filter(None, flaws), ""),
+        profiles,
+    )
+
+
+def _names(count: int) -> list[str]:
+    return ["data.parquet"] if count == 1 else [f"data-{n}.parquet" for n in range(count)]
+
+
+def _profiles(
+    attempt: Attempt,
+    order: Order,
+    found: Sequence[Table],
+    inspected: Sequence[Inspected],
+    keys: Sequence[str],
+) -> tuple[Profile, ...]:
+    """Return what pages show of each table, unless the source wants none."""
+    if not order.reading.profile:
+        return ()
+    return tuple(
+        profile(
+            table.path,
+            key=key,
+            name=table.name,
+            inspected=known,
+            personal=personal_names(order, known),
+            at_most=_counted(attempt, table),
+        )
+        for table, known, key in zip(found, inspected, keys, strict=True)
+    )
+
+
+def _counted(attempt: Attempt, table: Table) -> int:
+    """Return of how many rows values are counted: as many as cost little beside the landing."""
+    if attempt.is_bulk and table.path.stat().st_size < _SMALL_BYTES:
+        return 0  # counting takes longer than all else that is done with such a file
+    return AS_LANDED if table.is_source else CONVERTED
+
+
+def inspect_table(attempt: Attempt, table: Table) -> Inspected:
+    """Return what a table's Parquet holds."""
+    return (attempt.inspect or inspect_parquet)(table.path, name=table.name)
+
+
+def _upload_rows(
+    attempt: Attempt, order: Order, table: Table, inspected: Inspected, key: str
+) -> File:
+    size, sha256 = table.path.stat().st_size, sha256_of(table.path)
+    upload(attempt, table.path, key)
+    made = Fetched(table.path, table.name, size, sha256, "")
+    return data_file(order, key, made, inspected)
 
 
 @contextmanager
@@ -73,10 +130,10 @@ def _uploading(attempt: Attempt, path: Path, key: str) -> Iterator[None]:
     if attempt.log.parallel == 1 or not key:
         yield
         if key:
-            _upload(attempt, path, key)
+            upload(attempt, path, key)
         return
     with ThreadPoolExecutor(1) as pool:
-        uploaded = pool.submit(_upload, attempt, path, key)
+        uploaded = pool.submit(upload, attempt, path, key)
         yield
         uploaded.result()
 
@@ -84,14 +141,26 @@ def _uploading(attempt: Attempt, path: Path, key: str) -> Iterator[None]:
 def too_many(order: Order, parts: list[Part]) -> str:
     """Say why a version with so many rejected rows is held; nothing if it is not."""
     rejected = sum(part.rejected for part in parts)
-    if rejected <= order.max_rejects:
+    allowed = order.reading.max_rejects
+    if rejected <= allowed:
         return ""
     first = next(part.first_reject for part in parts if part.rejected)
-    rows = "row" if rejected == 1 else "rows"
+    were = "row was" if rejected == 1 else "rows were"
     return (
-        f"{rejected} {rows} could not be read (at most {order.max_rejects} may be rejected), the"
-        f" first: {first}; mend the source, or allow them with max_rejects"
+        f"{rejected} {were} rejected (at most {allowed} may be), the first: {first}; mend the"
+        " source, or allow them with max_rejects"
     )
+
+
+def upload_beside(attempt: Attempt, parts: list[Part], folder: str) -> None:
+    """Upload what lies beside a version: the profiles and the rejected rows, an object each."""
+    profiles = [one for part in parts for one in part.profiles]
+    if profiles:
+        put_beside(attempt, folder + layout.PROFILE, profile_document(profiles))
+    found = [path for part in parts for path in part.rejects]
+    if found:
+        joined = join_rejects(found, found[0].with_suffix(".all"))
+        upload(attempt, joined, folder + layout.REJECTED)
 
 
 def _disagreement(order: Order, path: Path, inspected: Inspected) -> str:
@@ -105,12 +174,22 @@ def _disagreement(order: Order, path: Path, inspected: Inspected) -> str:
     return ""
 
 
-def _data_file(key: str, byte_count: int, sha256: str, inspected: Inspected) -> File:
-    bounds: dict[str, Bounds] = inspected.bounds
-    return File(key, byte_count, sha256, inspected.rows, schema_id(inspected.schema), bounds)
+def data_file(order: Order, key: str, one: Fetched, inspected: Inspected) -> File:
+    """Return what the log keeps of a Parquet with rows; nothing of what is personal."""
+    personal = personal_names(order, inspected)
+    bounds = {name: found for name, found in inspected.bounds.items() if name not in personal}
+    return File(key, one.bytes, one.sha256, inspected.rows, schema_id(inspected.schema), bounds)
 
 
-def _upload(attempt: Attempt, path: Path, key: str) -> None:
+def personal_names(order: Order, inspected: Inspected) -> frozenset[str]:
+    """Return a file's columns that are declared to speak of people."""
+    declared = order.reading.columns
+    rename = renaming(declared)
+    personal = {spell(name) for name, column in declared.items() if column.personal}
+    return frozenset(c.name for c in inspected.schema if spell(rename(c.name)) in personal)
+
+
+def upload(attempt: Attempt, path: Path, key: str) -> None:
     """Upload a file; one that is there already must hold these very bytes."""
     try:
         attempt.log.store.upload(path, key)

@@ -1,7 +1,7 @@
 """The receipt of a version: where it came from, written beside its files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ def receipt(
     at: datetime,
     run: str,
     sources: Sequence[dict[str, Any]],
+    reading: Mapping[str, Any],
     files: Sequence[File],
     schema: Schema,
     rejected: int,
@@ -33,6 +34,7 @@ def receipt(
         "run": run,
         "clearlake": VERSION,
         "sources": list(sources),
+        "read_as": dict(reading),
         "rows": sum(file.rows for file in files if file.role == "data"),
         "rejected": rejected,
         "files": [

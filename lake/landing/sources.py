@@ -1,15 +1,22 @@
 """Landing what `lake.toml`, or the lake's own log, declares."""
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lake.catalog.entries import Declare
-from lake.config import Source, source_from_text, source_text
+from lake.config import Source, source_from_text, source_text, table
+from lake.config.reading import KEYS, reading, reading_values
+from lake.config.source import is_python
+from lake.config.table import Table
+from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import LakeError, NoSuchSource, raise_all
 from lake.landing.land import Told, commit, held, stage_all
 from lake.landing.order import Landing, Order
+from lake.landing.reread import held_orders
+from lake.landing.sheets import by_sheet
 from lake.landing.stage import Attempt
 from lake.sources.partitions import requests
 from lake.sources.path import shown
@@ -71,17 +78,39 @@ def orders(
         environ=os.environ,
         known=lambda: _current(lake, source),
     )
-    return [
+    wanted = [
         Order(
             source.dataset,
             one.partition,
             one.urls,
-            keep_original=source.keep_original,
-            max_rejects=source.max_rejects,
+            reading=source.reading,
             may_be_missing=one.within_lag,
         )
         for one in asked
     ]
+    return by_sheet(wanted)
+
+
+def reading_for(lake: "Lake", dataset: str, said: Mapping[str, object]) -> Reading:
+    """Return how a dataset's bytes are read: as its source declares, but for what is `said`.
+
+    Args:
+        lake: whose sources count.
+        dataset: such as `raw.trips`.
+        said: keys of a source in `lake.toml`, such as `{"sheet": "Trips"}`.
+
+    Raises:
+        InvalidConfig: one of them is no such key, or has a wrong value.
+    """
+    name = dataset.partition(".")[2]
+    text = lake.state.declared("source").get(name, "")
+    source = lake.config.sources.get(name) or (source_from_text(text, name) if text else None)
+    declared = source.reading if source else AS_IT_COMES
+    if not said:
+        return declared
+    given = table.only(Table("what was given", "", said), KEYS)
+    values = {**reading_values(declared), **given.values}
+    return reading(Table("what was given", "", values), keys=source.partition if source else {})
 
 
 def _current(lake: "Lake", source: Source) -> list[str]:
@@ -127,19 +156,29 @@ def land_source(
     told: Told | None = None,
 ) -> tuple[list[Landing], list[LakeError]]:
     """Land one source as one commit; return what came of it, and what failed."""
+    _find_modules(source)
     attempt = Attempt(lake.log, lake.new_id(), lake.run)
     wanted = orders(lake, source, since=since, until=until)
     found, errors = stage_all(attempt, lake.state, wanted, force=force)
+    asked = {order.partition for order in wanted}
+    again, unread = held_orders(lake, source, attempt, but=asked)
     landings = commit(
         attempt,
         lake.state,
-        found,
+        [*found, *again],
         declare=[declaration(source)],
         force=force,
         message=f"land {source.dataset}",
         told=told or (lambda landing: None),
     )
-    return landings, [*errors, *held(landings)]
+    return landings, [*errors, *unread, *held(landings)]
+
+
+def _find_modules(source: Source) -> None:
+    """Let Python find what lies beside `lake.toml`, behind everything that is installed."""
+    folder = str(source.root.absolute())
+    if is_python(source.url) and folder not in sys.path:
+        sys.path.append(folder)
 
 
 def declaration(source: Source) -> Declare:

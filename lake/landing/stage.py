@@ -1,6 +1,7 @@
 """Staging: a source's bytes fetched, converted, inspected and uploaded; visible to nobody."""
 
 import hashlib
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,7 +17,9 @@ from urllib.parse import quote
 from lake import layout
 from lake.catalog.entries import File, Landed, Schema, schema_id
 from lake.catalog.log import Log
-from lake.catalog.state import Partition, State
+from lake.catalog.state import Partition, State, Version
+from lake.config.reading import reading_id, reading_values
+from lake.config.types import Reading
 from lake.errors import LakeError, SourceMissing, StoreUnavailable, VersionConflict
 from lake.landing.order import Order, Staged
 from lake.landing.receipt import receipt
@@ -25,8 +28,9 @@ from lake.sources.fetch import fetch
 from lake.words import cause
 
 if TYPE_CHECKING:
-    from lake.landing.csv_convert import Converted
+    from lake.landing.converted import Converted
     from lake.landing.inspect import Inspected
+    from lake.landing.part import Part
 
 # What Python makes of such bytes.
 _NO_TEXT = re.compile("[\udc80-\udcff]")
@@ -42,7 +46,8 @@ class Attempt:
     Attributes:
         commit_id: of the commit that will publish it; no other attempt has it.
         run: of the orchestrator, for the receipt.
-        inspect: in place of `inspect_parquet`; `convert` of `convert_csv`.
+        inspect: in place of `inspect_parquet`; `convert` of every format's converter.
+        is_bulk: many files land at once.
     """
 
     log: Log
@@ -51,13 +56,20 @@ class Attempt:
     fetch: Fetch = fetch
     inspect: Inspect | None = None
     convert: Convert | None = None
+    is_bulk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Bytes that the lake has already; `held` says why they are not current."""
+    """Bytes that the lake has already.
+
+    Attributes:
+        held: why they are not current.
+        is_rejected: they were taken back, by a rollback or a removal.
+    """
 
     held: str = ""
+    is_rejected: bool = False
 
 
 def stage(
@@ -83,7 +95,7 @@ def stage(
         if fetched is None:
             return Known()
         content = content_of([one.sha256 for one in fetched])
-        known = None if force else recognised(partition, content)
+        known = None if force else recognised(partition, content, order.reading)
         if known:
             return known
         if had and had.content == content:
@@ -124,14 +136,31 @@ def content_of(hashes: list[str]) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-def recognised(partition: Partition, content: str) -> Known | None:
-    """Tell whether a partition holds, holds back or rejected this content already."""
+def recognised(partition: Partition, content: str, reading: Reading) -> Known | None:
+    """Tell whether a partition holds, holds back or rejected this content already.
+
+    What was held when it was read otherwise is looked at anew.
+    """
     if partition.current and partition.current.content == content:
         return Known()
     if partition.held and partition.held[-1].content == content:
         held = partition.held[-1]
+        if held.number == partition.versions and is_read_otherwise(held, reading):
+            return None
         return Known(held=f"{held.reason} (held since commit {held.commit}, as v{held.number})")
-    return Known() if content in partition.rejects else None
+    return Known(is_rejected=True) if content in partition.rejects else None
+
+
+def is_read_otherwise(held: Version, reading: Reading) -> bool:
+    """Tell whether a version's rows would be read in another way than they were.
+
+    A Parquet without a contract is read by the view alone.
+    """
+    from lake.landing.contract import concerns
+
+    is_converted = any(file.role == "original" for file in held.files)
+    was = held.landed.origin.get("reading", "")
+    return (is_converted or concerns(reading)) and was != reading_id(reading)
 
 
 def _fetch(
@@ -143,8 +172,12 @@ def _fetch(
             f"no file of {order.name} is where its source looks: look at the path, or at the folder"
         )
     known = partition.current.landed.origin if partition.current and not force else {}
-    fetched = []
     _load_what_follows(attempt)
+    if order.is_of_objects:
+        from lake.landing.bring import bring
+
+        return bring(attempt, order, scratch)
+    fetched = []
     for number, url in enumerate(order.urls):
         asked_before = len(order.urls) == 1 and known.get("url") == url
         etag = known.get("etag", "") if asked_before else ""
@@ -164,17 +197,19 @@ def _load_what_follows(attempt: Attempt) -> None:
 def _staged(
     attempt: Attempt, order: Order, seen: int, fetched: list[Fetched], content: str
 ) -> Staged:
-    from lake.landing.part import make, too_many
+    from lake.landing.part import too_many, upload_beside
 
     at = attempt.log.clock()
     folder = layout.version(
         order.dataset, order.partition, at=at, content=content, commit_id=attempt.commit_id
     )
-    parts = [make(attempt, order, one, folder, number) for number, one in enumerate(fetched)]
+    parts = _parts(attempt, order, fetched, folder)
     files = tuple(file for part in parts for file in part.files)
-    schemas = {schema_id(part.inspected.schema): part.inspected.schema for part in parts}
+    schemas = {schema_id(one.schema): one.schema for part in parts for one in part.inspected}
     rejected = sum(part.rejected for part in parts)
-    key = _receipt(attempt, order, at, fetched, files, parts[0].inspected.schema, rejected, folder)
+    upload_beside(attempt, parts, folder)
+    columns = next((one.schema for part in parts for one in part.inspected), ())
+    key = _receipt(attempt, order, at, fetched, files, columns, rejected, folder)
     landed = Landed(
         at=at.isoformat(timespec="seconds"),
         receipt=key,
@@ -184,6 +219,16 @@ def _staged(
     )
     flaw = next((part.flaw for part in parts if part.flaw), "") or too_many(order, parts)
     return Staged(order.dataset, order.partition, seen, content, files, landed, schemas, flaw)
+
+
+def _parts(attempt: Attempt, order: Order, fetched: list[Fetched], folder: str) -> "list[Part]":
+    from lake.landing.part import make
+
+    if order.is_of_objects:
+        from lake.landing.things import make_objects
+
+        return [make_objects(attempt, order, fetched, folder, fetched[0].path.parent)]
+    return [make(attempt, order, one, folder, number) for number, one in enumerate(fetched)]
 
 
 def sha256_of(path: Path) -> str:
@@ -209,17 +254,22 @@ def _receipt(
         at=at,
         run=attempt.run,
         sources=[_source(one) for one in fetched],
+        reading=reading_values(order.reading),
         files=files,
         schema=schema,
         rejected=rejected,
     )
-    key = folder + layout.RECEIPT
+    put_beside(attempt, folder + layout.RECEIPT, data)
+    return folder + layout.RECEIPT
+
+
+def put_beside(attempt: Attempt, key: str, data: bytes) -> None:
+    """Store a small object beside a version; one that is there already must hold these bytes."""
     try:
         attempt.log.store.put_new(key, data)
     except FileExistsError:
         if attempt.log.store.get(key) != data:
             raise VersionConflict(f"{key} is there with other bytes: run it again") from None
-    return key
 
 
 def _source(one: Fetched) -> dict[str, Any]:
@@ -237,6 +287,9 @@ def _origin(order: Order, fetched: list[Fetched]) -> dict[str, str]:
     """Return what the log keeps of a source; of several files, only how the first is called."""
     first = fetched[0]
     origin = {"url": first.url, "name": _text(first.name), "sha256": first.sha256}
+    origin |= {"reading": reading_id(order.reading)}
+    if order.given and order.reading.key:
+        origin["key"] = json.dumps(order.reading.key, ensure_ascii=False)
     if len(fetched) == 1:
         # What is not recorded of a URL may be what tells one file from another.
         is_whole = order.urls[0] == first.url

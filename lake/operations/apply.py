@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from lake.catalog.entries import Declare
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
-from lake.errors import InvalidConfig
+from lake.errors import InvalidConfig, LakeError
+from lake.landing.order import Landing
+from lake.landing.reread import readmit
 from lake.landing.sources import declaration as source_declaration
 from lake.schema.admit import prepare, restore
 
@@ -55,14 +57,46 @@ def apply(lake: "Lake") -> tuple[list[Applied], int | None]:
         found[:] = compare(state, said)
         moved = {(one.kind, one.name) for one in found if one.what in ("new", "changed")}
         changes = [one for one in said if (one.kind, one.name) in moved]
-        prepare(lake.log, state, changes, {})
-        return Draft(changes)
+        notes = prepare(lake.log, state, changes, {})
+        return Draft([*changes, *notes])
 
     number = publish(
         lake.log, lake.state, plan, commit_id=lake.new_id(), message="apply", run=lake.run
     )
     restore(lake.log, lake.state)
     return found, number
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What applying came to.
+
+    Attributes:
+        commit: of the declarations; None if there was nothing to say.
+        read_again: held versions that were read again, or let in.
+        errors: what could not be read again.
+    """
+
+    declared: tuple[Applied, ...]
+    commit: int | None
+    read_again: tuple[Landing, ...] = ()
+    errors: tuple[LakeError, ...] = ()
+
+
+def apply_all(lake: "Lake") -> Application:
+    """Declare everything, then read what is held again as it is declared now: a commit per source.
+
+    Raises:
+        InvalidConfig, ModelInvalid, SchemaConflict: see `apply`.
+    """
+    declared, number = apply(lake)
+    landings: list[Landing] = []
+    errors: list[LakeError] = []
+    for source in lake.config.sources.values():
+        found, failed = readmit(lake, source)
+        landings += found
+        errors += failed
+    return Application(tuple(declared), number, tuple(landings), tuple(errors))
 
 
 def declarations(lake: "Lake") -> list[Declare]:

@@ -101,18 +101,48 @@ def test_show_tells_where_a_version_came_from(lake: Run, here: Path) -> None:
 def test_show_schema_tells_the_rule_of_each_column(lake: Run) -> None:
     assert lake("show", "raw.trips", "--schema") == Ran(
         0,
-        "column  type     rule       files\n"
-        "id      BIGINT   same       id BIGINT\n"
-        "fare    DOUBLE   same       fare DOUBLE\n"
-        "month   VARCHAR  partition  -\n",
+        "column  type     rule\n"
+        "id      BIGINT   same\n"
+        "fare    DOUBLE   same\n"
+        "month   VARCHAR  partition\n",
         "",
     )
     assert json.loads(lake("show", "raw.trips", "--schema", "--json").out)[0] == {
         "column": "id",
         "type": "BIGINT",
         "rule": "same",
-        "files": ["id BIGINT"],
+        "runs": [
+            {
+                "first": "month=2024-01",
+                "last": "month=2024-02",
+                "column": "id",
+                "type": "BIGINT",
+                "files": 2,
+            }
+        ],
+        "changes": [],
     }
+
+
+def test_show_schema_tells_the_history_of_a_column_that_drifts(lake: Run, here: Path) -> None:
+    (here / "more.csv").write_text("id,fare,tip\nx,1.5,2\n")
+    assert lake("land", "more.csv", "--as", "raw.trips", "--partition", "month=2024-03").code == 0
+    assert lake("show", "raw.trips", "--schema").out == (
+        "column  type     rule\n"
+        "id      VARCHAR  as text\n"
+        "fare    DOUBLE   same\n"
+        "tip     BIGINT   missing in some files\n"
+        "month   VARCHAR  partition\n"
+        "\n"
+        "drift (the other 2 had one type throughout)\n"
+        "id: read as VARCHAR (as text)\n"
+        "  month=2024-01 … month=2024-02  id BIGINT, 2 files\n"
+        "  month=2024-03                  id VARCHAR, 1 file\n"
+        "  commit 3: BIGINT became VARCHAR\n"
+        "tip: read as BIGINT (missing in some files)\n"
+        "  month=2024-01 … month=2024-02  not there, 2 files\n"
+        "  month=2024-03                  tip BIGINT, 1 file\n"
+    )
 
 
 def test_log_lists_commits_newest_first(lake: Run) -> None:

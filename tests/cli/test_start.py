@@ -59,7 +59,6 @@ def test_without_a_verb_the_verbs_are_listed(run: Run) -> None:
     [
         (("lands",), "there is no verb 'lands'; did you mean land? See `lake --help`"),
         (("ls", "--foo"), "No such option '--foo'; see `lake ls --help`"),
-        (("tag",), "Missing argument 'NAME'; see `lake tag --help`"),
         (("get", "raw.x"), "Missing option '-o' / '--output'; see `lake get --help`"),
         (
             ("land", "x", "--partition", "a=b"),

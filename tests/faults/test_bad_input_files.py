@@ -51,14 +51,15 @@ def lands(lk: Lake, good: Path) -> None:
         (
             "x.csv",
             HTML,
-            "x.csv is an HTML page, which a server sends instead of a file: this version lands"
-            " Parquet and UTF-8 CSV; open its URL in a browser to see what the page says",
+            "x.csv is an HTML page, which a server sends instead of a file: tables are Parquet, CSV,"
+            " JSON, Arrow, Excel or fixed width; open its URL in a browser to see what the page"
+            " says",
         ),
         (
             "x.csv",
             "\n\n \n",
-            "x.csv is nothing but blanks and line ends: this version lands Parquet and UTF-8 CSV;"
-            " look at what its source sends",
+            "x.csv is nothing but blanks and line ends: tables are Parquet, CSV, JSON, Arrow, Excel"
+            " or fixed width; look at what its source sends",
         ),
         (
             "x.csv",
@@ -79,8 +80,9 @@ def lands(lk: Lake, good: Path) -> None:
         (
             "x.csv",
             "a,b\n1,\0\n",
-            "x.csv is binary data (a NUL byte at offset 6): this version lands Parquet and UTF-8"
-            " CSV; convert it first",
+            "x.csv is binary data (a NUL byte at offset 6): tables are Parquet, CSV, JSON, Arrow,"
+            " Excel or fixed width; convert it first, or land it as an object with format ="
+            ' "objects" (--read format=objects)',
         ),
     ],
 )
@@ -157,7 +159,7 @@ def test_ragged_rows_are_held_with_the_first_of_them_and_the_views_stay(
     lk.land(path, dataset="raw.x")
     path.write_text("a,b\n1,2\n3\n4,5,6\n")
     message = (
-        "raw.x is held: 2 rows could not be read (at most 0 may be rejected), the first: line 3: 1"
+        "raw.x is held: 2 rows were rejected (at most 0 may be), the first: line 3: 1"
         " field where the header has 2; mend the source, or allow them with max_rejects"
     )
     refuses(lk, lambda: lk.land(path, dataset="raw.x"), VersionHeld, message, commits=1)

@@ -174,4 +174,4 @@ def test_the_sweep_finds_what_is_published_before_it_is_uploaded(sweep: Sweep) -
         sweep.kill("first land", at, is_late=True)
         found[at] = sweep.wrong_after("first land")
     assert found[entry] == []
-    assert "No files found that match the pattern" in found[entry + 1][0]
+    assert "FileDamaged" in found[entry + 1][0]

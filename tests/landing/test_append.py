@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from lake.catalog import identity
-from lake.catalog.entries import Column, File, Landed, schema_id, sha256
+from lake.catalog.codec import sha256
+from lake.catalog.entries import Column, File, Landed, schema_id
 from lake.catalog.log import Log, open_log
 from lake.catalog.state import State
 from lake.errors import SchemaConflict

@@ -50,6 +50,30 @@ def test_other_bytes_of_the_same_second_are_landed(lk: Lake, server: Server) -> 
     assert current.landed.origin["last_modified"] == MODIFIED
 
 
+LATER = "Wed, 15 Nov 2023 22:13:20 GMT"
+
+
+@pytest.mark.parametrize("etag", [None, "", 'W/"2"'])
+def test_a_new_time_with_the_same_bytes_is_nothing(
+    lk: Lake, server: Server, etag: str | None
+) -> None:
+    server.pages["/x.csv"] = Page(b"id\n1\n", etag='"1"', last_modified=MODIFIED)
+    assert land(lk, server.url("/x.csv")) == "landed"
+    server.pages["/x.csv"] = Page(b"id\n1\n", etag=etag, last_modified=LATER)
+    assert land(lk, server.url("/x.csv")) == "unchanged"
+    assert lk.commit == 1
+
+
+def test_the_same_count_of_rows_with_one_other_value_is_a_version(lk: Lake, server: Server) -> None:
+    for value in (3, 4):
+        body = f"id,v\n1,1\n2,{value}\n".encode()
+        server.pages["/x.csv"] = Page(body, last_modified=MODIFIED)
+        assert land(lk, server.url("/x.csv")) == "landed"
+    assert lk.sql("SELECT sum(v) FROM raw.x").fetchall() == [(5,)]
+    versions = lk.sql("SELECT version, rows, current FROM meta.versions ORDER BY ALL")
+    assert versions.fetchall() == [(1, 2, False), (2, 2, True)]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [("/x?token=a", "/x?token=b"), ("/x?token=a", "/x"), ("/x", "/x?token=b")],

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -143,16 +144,22 @@ def test_a_date_reads_as_the_declared_timestamp(tmp_path: Path, parquet: Parquet
     assert columns_of(lk, "v") == [("TIMESTAMP", "v", "DATE", "as declared")]
 
 
+def test_text_that_is_not_of_the_declared_type_is_a_rejected_row(
+    tmp_path: Path, parquet: Parquet
+) -> None:
+    parquet("2024-01.parquet", "FROM (VALUES ('7'), ('n/a')) t(v)")
+    lk = declared(tmp_path, 'v = { type = "BIGINT" }')
+    message = (
+        "raw.x/month=2024-01 is held: 1 row was rejected (at most 0 may be), the first: row 2:"
+        " column 'v' is no BIGINT; mend the source, or allow them with max_rejects"
+    )
+    with pytest.raises(VersionHeld, match=f"^{re.escape(message)}$"):
+        lk.land_sources(until="2024-01")
+
+
 @pytest.mark.parametrize(
     ("declared_type", "value", "file_type", "why", "advice"),
     [
-        (
-            "BIGINT",
-            "'n/a'",
-            "VARCHAR",
-            "together they are VARCHAR, so not every value fits into what is declared",
-            "VARCHAR",
-        ),
         (
             "INTEGER",
             "1::BIGINT",

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lake import layout
-from lake.catalog.entries import Note, build, plain
+from lake.catalog.codec import build, plain
+from lake.catalog.entries import Note
 from lake.config import load
 from lake.errors import BuildFailed, CheckFailed, CommitUnknown
 from lake.lake import Lake
