@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lake.operations.diff_lake import LakeDiff
     from lake.operations.diff_rows import TableDiff
     from lake.operations.gc import Collected
+    from lake.operations.profiles import Profiles
     from lake.operations.release import Releases
     from lake.operations.remove import Taken
     from lake.operations.rollback import RolledBack
@@ -156,6 +157,12 @@ class Lake:
         from lake.operations.diff import diff
 
         return diff(self, before, after, key=key, limit=limit)
+
+    def profiles(self, address: str) -> "Profiles":
+        """Return what the profiles made at landing say of an address's columns; reads no data."""
+        from lake.operations.profiles import column_profiles
+
+        return column_profiles(self, address)
 
     def attach(self, path: str | Path) -> Path:
         """Write a DuckDB file with the lake's views, for any DuckDB of any language to open."""

@@ -9,7 +9,9 @@ from lake.cli.complete import dataset_names
 from lake.cli.output import count, counted, document, line, moment, plain, rows, size
 
 if TYPE_CHECKING:
+    from lake.landing.profile import ColumnProfile
     from lake.operations.columns import Run, ShownColumn
+    from lake.operations.profiles import Profiles
 
 
 @verb(name="show")
@@ -17,22 +19,48 @@ if TYPE_CHECKING:
 @click.option(
     "--schema", is_flag=True, help="The columns, the rule that made each, and how each drifted."
 )
-def command(call: Call, address: str, schema: bool) -> None:
+@click.option("--profile", is_flag=True, help="Nulls, limits and usual values, as of landing.")
+def command(call: Call, address: str, schema: bool, profile: bool) -> None:
     """Show what a dataset or partition holds, and where it came from.
 
     ADDRESS is DATASET[/k=v…][@WHEN]; WHEN is a commit, a tag, a time or vN.
     """
+    from lake.lake import Lake
     from lake.operations.columns import columns
     from lake.operations.show import show
 
+    if schema and profile:
+        raise click.UsageError("--schema and --profile are two tables: ask for one of them")
     lake = call.open()
-    found: Any = columns(lake, address) if schema else show(lake, address)
+    ask: Any = columns if schema else Lake.profiles if profile else show
+    tell: Any = _tell_columns if schema else _tell_profiles if profile else _tell
+    found = ask(lake, address)
     if call.json:
         document(found)
-    elif schema:
-        _tell_columns(found)
     else:
-        _tell(found)
+        tell(found)
+
+
+def _tell_profiles(found: "Profiles") -> None:
+    """Print a line per column, and of how many rows the counts are."""
+    kinds = {"column": "text", "type": "text", "nulls": "count", "min": "text", "max": "text"}
+    rows([_profile(one) for one in found.columns], {**kinds, "distinct": "text", "top": "text"})
+    if found.missing:
+        line(f"{counted(found.missing, 'file')} not profiled, or limits only")
+    if found.counted < found.rows:
+        line(f"distinct and top are of {count(found.counted)} of {counted(found.rows, 'row')}")
+
+
+def _profile(one: "ColumnProfile") -> dict[str, Any]:
+    return {
+        "column": one.name,
+        "type": one.type,
+        "nulls": one.nulls,
+        "min": one.min,
+        "max": one.max,
+        "distinct": "personal" if one.personal else f"≥{count(one.distinct)}",
+        "top": ", ".join(f"{value} ({count(number)})" for value, number in one.top[:3]),
+    }
 
 
 def _tell_columns(found: "list[ShownColumn]") -> None:

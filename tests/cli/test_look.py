@@ -124,6 +124,20 @@ def test_show_schema_tells_the_rule_of_each_column(lake: Run) -> None:
     }
 
 
+def test_show_profile_tells_what_the_columns_hold(lake: Run) -> None:
+    assert lake("show", "raw.trips", "--profile").out == (
+        "column  type    nulls  min  max  distinct  top\n"
+        "id      BIGINT      0  1    3    ≥2        -\n"
+        "fare    DOUBLE      0  2.5  4.5  ≥2        -\n"
+    )
+    assert lake("show", "raw.trips", "--profile", "--schema") == Ran(
+        2,
+        "",
+        "error: --schema and --profile are two tables: ask for one of them; see"
+        " `lake show --help`\n",
+    )
+
+
 def test_show_schema_tells_the_history_of_a_column_that_drifts(lake: Run, here: Path) -> None:
     (here / "more.csv").write_text("id,fare,tip\nx,1.5,2\n")
     assert lake("land", "more.csv", "--as", "raw.trips", "--partition", "month=2024-03").code == 0
