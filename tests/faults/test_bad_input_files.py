@@ -51,9 +51,9 @@ def lands(lk: Lake, good: Path) -> None:
         (
             "x.csv",
             HTML,
-            "x.csv is an HTML page, which a server sends instead of a file: tables are Parquet, CSV,"
-            " JSON, Arrow, Excel or fixed width; open its URL in a browser to see what the page"
-            " says",
+            "x.csv is an HTML page, which a server sends instead of a file: tables are Parquet,"
+            " CSV, JSON, Arrow, Excel or fixed width; open its URL in a browser to see what the"
+            " page says",
         ),
         (
             "x.csv",
