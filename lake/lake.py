@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from lake.catalog import snapshot
@@ -13,6 +14,7 @@ from lake.catalog.log import Log, advance
 from lake.catalog.state import State
 from lake.config import Config
 from lake.errors import VersionConflict
+from lake.published import Published
 
 if TYPE_CHECKING:
     from lake.elt import Done, Elt
@@ -53,6 +55,7 @@ class Lake:
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     fixed: bool = False
     _session: "Session | None" = None
+    jobs: list[Thread] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -132,15 +135,17 @@ class Lake:
 
         return files(self, address)
 
-    def get(self, address: str, to: str | Path) -> list[Path]:
+    def get(self, address: str, to: str | Path, *, only: str = "") -> list[Path]:
         """Write the original bytes of an address into the folder `to`; return the files.
+
+        With `only`, a glob, those whose name or path it fits, objects out of archives, too.
 
         Raises:
             FileDamaged: the bucket's bytes are not those that were landed; nothing was written.
         """
         from lake.operations.get import get
 
-        return get(self, address, Path(to))
+        return get(self, address, Path(to), only=only)
 
     def diff(
         self,
@@ -367,25 +372,14 @@ class Lake:
         with self._published():
             return gc(self, keep=keep, delete=delete)
 
-    def _published(self) -> "_CatalogFile":
-        return _CatalogFile(self)
+    def later(self, job: "Callable[[], None]") -> None:
+        """Do something beside the verb that is at work, and before it ends."""
+        if self.log.parallel == 1:
+            job()
+            return
+        thread = Thread(target=job)
+        thread.start()
+        self.jobs.append(thread)
 
-
-@dataclass(slots=True)
-class _CatalogFile:
-    """Makes `catalog.duckdb` anew after a verb that moved the lake, even if part of it failed.
-
-    And after one that found nothing to do where a former one was killed before it came to that.
-    """
-
-    lake: Lake
-    before: int = 0
-
-    def __enter__(self) -> None:
-        self.before = self.lake.commit
-
-    def __exit__(self, *_: object) -> None:
-        from lake.query.attach import is_behind, refresh
-
-        if self.lake.commit != self.before or is_behind(self.lake.log, self.lake.state):
-            refresh(self.lake.log, self.lake.state)
+    def _published(self) -> Published:
+        return Published(self)

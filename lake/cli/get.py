@@ -21,11 +21,15 @@ from lake.cli.progress import working
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to; it is made if it is not there.",
 )
-def command(call: Call, address: str, folder: Path) -> None:
-    """Write the original bytes of an ADDRESS into a folder, as the source sent them."""
+@click.option("--only", default="", metavar="GLOB", help="Those whose name or path it fits.")
+def command(call: Call, address: str, folder: Path, only: str) -> None:
+    """Write the original bytes of an ADDRESS into a folder, as the source sent them.
+
+    An archive of objects is given whole; with --only, what fits out of it.
+    """
     lake = call.open()
     with working(f"getting {address}"):
-        paths = lake.get(address, folder)
+        paths = lake.get(address, folder, only=only)
     if call.json:
         document([{"path": path, "bytes": path.stat().st_size} for path in paths])
         return

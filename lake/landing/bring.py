@@ -23,7 +23,8 @@ def bring(attempt: Attempt, order: Order, scratch: Path) -> list[Fetched]:
         SourceMissing, SourceIncomplete, SourceUnreadable: one cannot be had; then none is landed.
     """
     if order.reading.format == "objects":
-        places = list(zip(order.urls, order.names or order.urls, strict=True))
+        names = order.names or ("",) * len(order.urls)
+        places = list(zip(order.urls, names, strict=True))
         return _fetched(attempt, places, scratch, trusted=True)
     listed = _one(attempt, order.urls[0], scratch / "list")
     places = url_places(urls_from(listed.path, name=listed.name))
@@ -47,7 +48,7 @@ def _fetched(
     def one(numbered: tuple[int, tuple[str, str]]) -> Fetched:
         number, (url, name) = numbered
         found = _one(attempt, url, scratch / f"fetched-{number}", **more)
-        return replace(found, name=name)
+        return replace(found, name=name or found.name)
 
     if attempt.log.parallel == 1 or len(places) == 1:
         return [one(numbered) for numbered in enumerate(places)]

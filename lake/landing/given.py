@@ -5,18 +5,20 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lake import layout
+from lake.errors import SourceUnreadable
 from lake.landing.land import Told, land
 from lake.landing.order import Landing, Order, check
 from lake.landing.sources import reading_for
 from lake.landing.stage import Attempt, Fetch
 from lake.sources.copy import Fetched, Readable
 from lake.sources.fetch import fetch, fetch_stream
-from lake.sources.places import object_places
-from lake.sources.python import PythonSource, write_given
+from lake.sources.places import objects_at
+from lake.sources.python import PythonSource, is_given, write_given
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -55,7 +57,7 @@ def land_given(
     landed as it was given.
     """
     with _asked(source, order.name) as (url, how):
-        attempt = Attempt(lake.log, lake.new_id(), lake.run, fetch=how)
+        attempt = Attempt(lake.log, lake.new_id(), lake.run, fetch=how, later=lake.later)
         return land(
             attempt,
             lake.state,
@@ -70,8 +72,7 @@ def _placed(order: Order, url: str) -> Order:
     """Return the order for what is at one place; objects may be many there."""
     if order.reading.format != "objects" or url == "-":
         return replace(order, urls=(url,), given=True)
-    places = object_places(url, root=Path())
-    urls, names = zip(*places, strict=True)
+    urls, names = objects_at(url, root=Path())
     return replace(order, urls=urls, names=names, given=True)
 
 
@@ -82,16 +83,24 @@ def _asked(source: object, name: str) -> Iterator[tuple[str, Fetch]]:
         return
     with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
         given = _taken(source, Path(scratch) / "given", name)
-        yield given.url, lambda url, to, **_: _copy(given, to)
+        yield given.url, partial(_fetch, given)
 
 
 def _taken(source: object, to: Path, name: str) -> Fetched:
     """Take what can be read once; a stream is what has `readinto`."""
     if hasattr(source, "readinto"):
         return fetch_stream(cast("Readable", source), to, name="stdin")
+    if not is_given(source):
+        raise SourceUnreadable(
+            f"a {type(source).__name__} is no data for {name}: give a path, a URL, a binary stream"
+            " such as io.BytesIO(…), a data frame, or an iterable of dicts"
+        )
     return write_given(source, to, name=name)
 
 
-def _copy(given: Fetched, to: Path) -> Fetched:
+def _fetch(given: Fetched, url: str, to: Path, **how: Any) -> Fetched | None:
+    """Give what was taken; a list that came through a pipe names other places."""
+    if url != given.url:
+        return fetch(url, to, **how)
     shutil.copyfile(given.path, to)
     return replace(given, path=to)

@@ -17,7 +17,8 @@ class Order:
     """One partition to land: where it goes and where its bytes are.
 
     Attributes:
-        names: of objects, what each of `urls` is called.
+        names: of objects, what each of `urls` is called; none where one place was named, which is
+            called as it says itself, and may be an archive of objects.
         may_be_missing: the source may not have it yet, which is no error.
         given: a person named just this place, so that finding nothing there is one, whatever the
             lake holds.

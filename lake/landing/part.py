@@ -12,14 +12,12 @@ from lake.catalog.entries import File, schema_id
 from lake.errors import VersionConflict
 from lake.landing.inspect import Inspected, check_partition_column, inspect_parquet
 from lake.landing.order import Order
-from lake.landing.profile import AS_LANDED, CONVERTED, Profile, profile, profile_document
-from lake.landing.stage import Attempt, put_beside, sha256_of
+from lake.landing.profiling import ToProfile, put_profiles, to_profile
+from lake.landing.stage import Attempt, sha256_of
 from lake.landing.tables import Table, join_rejects, tables
 from lake.schema.join import spell
 from lake.schema.reconcile import renaming
 from lake.sources.copy import Fetched
-
-_SMALL_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,8 @@ class Part:
     Attributes:
         inspected: what its tables hold, in the order of the data files among `files`.
         rejects: files of rejected rows, not uploaded yet.
-        profiles: of its tables, unless the source wants none.
+        to_profile: its tables, unless the source wants no profile.
+        blank_lines, comment_lines: of text; they are no rows.
     """
 
     files: tuple[File, ...]
@@ -38,7 +37,9 @@ class Part:
     first_reject: str = ""
     rejects: tuple[Path, ...] = ()
     flaw: str = ""
-    profiles: tuple[Profile, ...] = ()
+    to_profile: tuple[ToProfile, ...] = ()
+    blank_lines: int = 0
+    comment_lines: int = 0
 
 
 def make(attempt: Attempt, order: Order, one: Fetched, folder: str, number: int) -> Part:
@@ -55,7 +56,6 @@ def make(attempt: Attempt, order: Order, one: Fetched, folder: str, number: int)
     with _uploading(attempt, one.path, original if own or order.reading.keep_original else ""):
         keys = [original] if own else [prefix + name for name in _names(len(found))]
         inspected = [inspect_table(attempt, table) for table in found]
-        profiles = _profiles(attempt, order, found, inspected, keys)
         if own:
             files = [data_file(order, original, one, inspected[0])]
         else:
@@ -72,7 +72,9 @@ def make(attempt: Attempt, order: Order, one: Fetched, folder: str, number: int)
         next((table.first_reject for table in found if table.first_reject), ""),
         tuple(path for table in found for path in table.rejects),
         next(filter(None, flaws), ""),
-        profiles,
+        _to_profile(attempt, order, found, inspected, keys),
+        sum(table.blank_lines for table in found),
+        sum(table.comment_lines for table in found),
     )
 
 
@@ -80,34 +82,20 @@ def _names(count: int) -> list[str]:
     return ["data.parquet"] if count == 1 else [f"data-{n}.parquet" for n in range(count)]
 
 
-def _profiles(
+def _to_profile(
     attempt: Attempt,
     order: Order,
     found: Sequence[Table],
     inspected: Sequence[Inspected],
     keys: Sequence[str],
-) -> tuple[Profile, ...]:
-    """Return what pages show of each table, unless the source wants none."""
+) -> tuple[ToProfile, ...]:
+    """Return what pages may show of each table, unless the source wants none."""
     if not order.reading.profile:
         return ()
     return tuple(
-        profile(
-            table.path,
-            key=key,
-            name=table.name,
-            inspected=known,
-            personal=personal_names(order, known),
-            at_most=_counted(attempt, table),
-        )
+        to_profile(attempt, table, known, key, personal_names(order, known))
         for table, known, key in zip(found, inspected, keys, strict=True)
     )
-
-
-def _counted(attempt: Attempt, table: Table) -> int:
-    """Return of how many rows values are counted: as many as cost little beside the landing."""
-    if attempt.is_bulk and table.path.stat().st_size < _SMALL_BYTES:
-        return 0  # counting takes longer than all else that is done with such a file
-    return AS_LANDED if table.is_source else CONVERTED
 
 
 def inspect_table(attempt: Attempt, table: Table) -> Inspected:
@@ -154,9 +142,9 @@ def too_many(order: Order, parts: list[Part]) -> str:
 
 def upload_beside(attempt: Attempt, parts: list[Part], folder: str) -> None:
     """Upload what lies beside a version: the profiles and the rejected rows, an object each."""
-    profiles = [one for part in parts for one in part.profiles]
-    if profiles:
-        put_beside(attempt, folder + layout.PROFILE, profile_document(profiles))
+    wanted = [one for part in parts for one in part.to_profile]
+    if wanted:
+        put_profiles(attempt, wanted, folder)
     found = [path for part in parts for path in part.rejects]
     if found:
         joined = join_rejects(found, found[0].with_suffix(".all"))

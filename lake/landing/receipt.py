@@ -20,7 +20,7 @@ def receipt(
     reading: Mapping[str, Any],
     files: Sequence[File],
     schema: Schema,
-    rejected: int,
+    counts: Mapping[str, int],
 ) -> bytes:
     """Return a receipt as JSON for people: source, hashes, counts, schema and run.
 
@@ -36,7 +36,7 @@ def receipt(
         "sources": list(sources),
         "read_as": dict(reading),
         "rows": sum(file.rows for file in files if file.role == "data"),
-        "rejected": rejected,
+        **counts,
         "files": [
             {"key": f.key, "role": f.role, "bytes": f.bytes, "rows": f.rows, "sha256": f.sha256}
             for f in files

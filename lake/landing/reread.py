@@ -72,7 +72,8 @@ def _again(
         reading=reading,
         is_again=True,
     )
-    if not files or not is_read_otherwise(held, reading):
+    # Objects are held for the columns of their index alone, which no other reading changes.
+    if not files or order.is_of_objects or not is_read_otherwise(held, reading):
         return order, Known(held=held.reason)
     attempt = replace(attempt, fetch=_from_bucket(attempt.log, held, files))
     return order, stage(attempt, lake.state, order)

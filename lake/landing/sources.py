@@ -18,7 +18,7 @@ from lake.landing.order import Landing, Order
 from lake.landing.reread import held_orders
 from lake.landing.sheets import by_sheet
 from lake.landing.stage import Attempt
-from lake.sources.partitions import requests
+from lake.sources.partitions import Request, requests
 from lake.sources.path import shown
 from lake.words import nearest
 
@@ -78,17 +78,18 @@ def orders(
         environ=os.environ,
         known=lambda: _current(lake, source),
     )
-    wanted = [
-        Order(
-            source.dataset,
-            one.partition,
-            one.urls,
-            reading=source.reading,
-            may_be_missing=one.within_lag,
-        )
-        for one in asked
-    ]
-    return by_sheet(wanted)
+    return by_sheet([_order(source, one) for one in asked])
+
+
+def _order(source: Source, one: Request) -> Order:
+    return Order(
+        source.dataset,
+        one.partition,
+        one.urls,
+        one.names,
+        reading=source.reading,
+        may_be_missing=one.within_lag,
+    )
 
 
 def reading_for(lake: "Lake", dataset: str, said: Mapping[str, object]) -> Reading:
@@ -157,7 +158,7 @@ def land_source(
 ) -> tuple[list[Landing], list[LakeError]]:
     """Land one source as one commit; return what came of it, and what failed."""
     _find_modules(source)
-    attempt = Attempt(lake.log, lake.new_id(), lake.run)
+    attempt = Attempt(lake.log, lake.new_id(), lake.run, later=lake.later)
     wanted = orders(lake, source, since=since, until=until)
     found, errors = stage_all(attempt, lake.state, wanted, force=force)
     asked = {order.partition for order in wanted}

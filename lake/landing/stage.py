@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -48,6 +48,7 @@ class Attempt:
         run: of the orchestrator, for the receipt.
         inspect: in place of `inspect_parquet`; `convert` of every format's converter.
         is_bulk: many files land at once.
+        later: takes what may be done while the commit is on its way; without it, nothing may.
     """
 
     log: Log
@@ -57,6 +58,7 @@ class Attempt:
     inspect: Inspect | None = None
     convert: Convert | None = None
     is_bulk: bool = False
+    later: Callable[[Callable[[], None]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def stage(
         fetched = _fetch(attempt, partition, order, scratch, force=force)
         if fetched is None:
             return Known()
-        content = content_of([one.sha256 for one in fetched])
+        content = content_of(_marks(order, fetched))
         known = None if force else recognised(partition, content, order.reading)
         if known:
             return known
@@ -132,8 +134,15 @@ def _unavailable(attempt: Attempt, order: Order, exc: OSError) -> StoreUnavailab
 
 
 def content_of(hashes: list[str]) -> str:
-    """Return the content id of raw bytes: the SHA-256 of the SHA-256s of its originals."""
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    """Return the content id of raw bytes: the SHA-256 of what tells its originals from others."""
+    return hashlib.sha256("\n".join(hashes).encode(errors="surrogateescape")).hexdigest()
+
+
+def _marks(order: Order, fetched: list[Fetched]) -> list[str]:
+    """Return what tells the contents of a version from others; of objects, their names do, too."""
+    if order.is_of_objects:
+        return sorted(f"{one.name}\0{one.sha256}" for one in fetched)
+    return [one.sha256 for one in fetched]
 
 
 def recognised(partition: Partition, content: str, reading: Reading) -> Known | None:
@@ -206,16 +215,19 @@ def _staged(
     parts = _parts(attempt, order, fetched, folder)
     files = tuple(file for part in parts for file in part.files)
     schemas = {schema_id(one.schema): one.schema for part in parts for one in part.inspected}
-    rejected = sum(part.rejected for part in parts)
+    counts = {
+        name: sum(getattr(part, name) for part in parts)
+        for name in ("rejected", "blank_lines", "comment_lines")
+    }
     upload_beside(attempt, parts, folder)
     columns = next((one.schema for part in parts for one in part.inspected), ())
-    key = _receipt(attempt, order, at, fetched, files, columns, rejected, folder)
+    key = _receipt(attempt, order, at, fetched, files, columns, counts, folder)
     landed = Landed(
         at=at.isoformat(timespec="seconds"),
         receipt=key,
         run=attempt.run,
         origin=_origin(order, fetched),
-        rejected=rejected,
+        rejected=counts["rejected"],
     )
     flaw = next((part.flaw for part in parts if part.flaw), "") or too_many(order, parts)
     return Staged(order.dataset, order.partition, seen, content, files, landed, schemas, flaw)
@@ -244,7 +256,7 @@ def _receipt(
     fetched: list[Fetched],
     files: tuple[File, ...],
     schema: Schema,
-    rejected: int,
+    counts: Mapping[str, int],
     folder: str,
 ) -> str:
     data = receipt(
@@ -257,7 +269,7 @@ def _receipt(
         reading=reading_values(order.reading),
         files=files,
         schema=schema,
-        rejected=rejected,
+        counts=counts,
     )
     put_beside(attempt, folder + layout.RECEIPT, data)
     return folder + layout.RECEIPT

@@ -43,6 +43,8 @@ class Table:
     first_reject: str = ""
     rejects: tuple[Path, ...] = ()
     flaw: str = ""
+    blank_lines: int = 0
+    comment_lines: int = 0
 
 
 def tables(
@@ -92,7 +94,17 @@ def _converted(
     make = convert or _converter(kind)
     done = make(path, out, name=one.name, reading=reading, rejects=rejects)
     kept = (rejects,) if done.rejected else ()
-    return Table(out, one.name, False, done.rejected, done.first_reject, kept, done.flaw)
+    return Table(
+        out,
+        one.name,
+        False,
+        done.rejected,
+        done.first_reject,
+        kept,
+        done.flaw,
+        done.blank_lines,
+        done.comment_lines,
+    )
 
 
 def _enforced(table: Table, beside: Path, reading: Reading) -> Table:
@@ -100,14 +112,14 @@ def _enforced(table: Table, beside: Path, reading: Reading) -> Table:
     out = beside.with_suffix(f"{beside.suffix}.kept")
     rejects = _rejects(beside, "broken")
     done = enforce(table.path, out, name=table.name, reading=reading, rejects=rejects)
-    return Table(
-        out if out.exists() else table.path,
-        table.name,
-        table.is_source and not out.exists(),
-        table.rejected + done.rejected,
-        table.first_reject or done.first_reject,
-        (*table.rejects, *((rejects,) if done.rejected else ())),
-        table.flaw or done.flaw,
+    return replace(
+        table,
+        path=out if out.exists() else table.path,
+        is_source=table.is_source and not out.exists(),
+        rejected=table.rejected + done.rejected,
+        first_reject=table.first_reject or done.first_reject,
+        rejects=(*table.rejects, *((rejects,) if done.rejected else ())),
+        flaw=table.flaw or done.flaw,
     )
 
 

@@ -28,15 +28,15 @@ def make_objects(
 ) -> Part:
     """Store what was fetched, and the index of it, in the folder of a version.
 
-    An archive that comes alone is opened: what it holds are the objects, and it is kept beside
-    them.
+    An archive that the source itself names is opened: what it holds are the objects, and it is kept
+    beside them.
 
     Raises:
         SourceUnreadable: an archive is damaged, or larger than it may be.
         InvalidName: two objects have one name.
         MissingExtra: the libraries that look at objects are not installed.
     """
-    inside = list(_inside(fetched[0], scratch, order.reading)) if len(fetched) == 1 else []
+    inside = list(_inside(fetched[0], scratch, order.reading)) if _is_named(order) else []
     things = inside or [Thing(one.path, one.name, one.bytes, one.sha256) for one in fetched]
     out = scratch / "index.rows"
     rows = index(things, out, folder=folder)
@@ -49,6 +49,10 @@ def make_objects(
     made = Fetched(out, "data.parquet", out.stat().st_size, sha256_of(out), "")
     data = data_file(order, f"{folder}data.parquet", made, inspected)
     return Part((data, *files), (inspected,))
+
+
+def _is_named(order: Order) -> bool:
+    return order.reading.format == "objects" and not order.names and len(order.urls) == 1
 
 
 def _uploaded(attempt: Attempt, rows: Sequence[Row], role: Role) -> list[File]:

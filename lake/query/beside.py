@@ -35,9 +35,8 @@ _OF_VERSION = {
     "held": "BOOLEAN",
 }
 _ORIGINS = """
-SELECT f.key, f.added_in, v.landed_at::VARCHAR AS landed_at
-FROM meta.files f JOIN meta.versions v USING (dataset, partition, version)
-WHERE f.removed_in IS NULL AND f.dataset = """
+SELECT key, commit AS added_in, landed_at FROM meta._history
+WHERE removed_in IS NULL AND role = 'data' AND dataset = """
 _WITH_REJECTS = """
 SELECT any_value(receipt) AS receipt, partition, version, any_value(commit) AS commit,
   any_value(landed_at) AS landed_at, any_value(held) <> '' AS held

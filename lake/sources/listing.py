@@ -46,7 +46,9 @@ def partitions(
     """
     pattern = _pattern(source.url, root, literal)
     regex = re.compile(_regex(pattern, source), re.DOTALL)
-    paths = _matches(re.sub("\0[0-9]+\0", "*", pattern))
+    # Of objects, a folder may be a partition.
+    fits = os.path.exists if source.reading.format == "objects" else os.path.isfile
+    paths = _matches(re.sub("\0[0-9]+\0", "*", pattern), fits)
     found: dict[tuple[str, ...], tuple[Values, tuple[str, ...]]] = {}
     for path in paths:
         match = regex.fullmatch(path)
@@ -65,8 +67,8 @@ def natural(text: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
 
 
-def _matches(pattern: str) -> tuple[str, ...]:
-    found = (path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+def _matches(pattern: str, fits: Callable[[str], bool] = os.path.isfile) -> tuple[str, ...]:
+    found = (path for path in glob.glob(pattern, recursive=True) if fits(path))
     return tuple(sorted(found, key=natural))
 
 

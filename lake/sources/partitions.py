@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 from lake import layout
 from lake.config.period import after, interval, start, steps
 from lake.config.secrets import expand
-from lake.config.source import is_http
+from lake.config.source import is_http, is_python
 from lake.config.template import Moment, field_text, fill
 from lake.config.types import Key, Source
 from lake.errors import InvalidConfig, SourceMissing
 from lake.sources import listing
 from lake.sources.listing import Values
 from lake.sources.path import local_path, supported
+from lake.sources.places import objects_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Request:
     """None where a folder has no file of it, though it has files of others."""
     within_lag: bool = False
     """What is not there yet may still come: a 404 is no error."""
+    names: tuple[str, ...] = ()
+    """Of objects in a folder, what each of `urls` is called there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,10 @@ def _looked_up(source: Source, environ: Mapping[str, str], text: str) -> str:
 
 
 def _is_web(source: Source, literal: Callable[[str], str]) -> bool:
-    """Tell whether it is asked by HTTP; a variable at the URL's start may say so."""
+    """Tell whether it is asked for each period, as by HTTP; a variable may say so."""
     start = re.match(r"\$\{[^}]*\}", source.url)
-    return is_http(literal(start[0]) + source.url[start.end() :] if start else source.url)
+    url = literal(start[0]) + source.url[start.end() :] if start else source.url
+    return is_http(url) or is_python(url)
 
 
 def _window(source: Source, since: str | None, until: str | None, now: datetime) -> Window:
@@ -137,10 +141,12 @@ def _window(source: Source, since: str | None, until: str | None, now: datetime)
 
 def _listed(source: Source, window: Window, literal: Callable[[str], str]) -> tuple[Request, ...]:
     found = listing.partitions(source, root=source.root.absolute(), literal=literal)
+    inside = [(values, paths) for values, paths in found if _lies_in(values, window)]
+    if source.reading.format == "objects":
+        asked = [_asked(source, values, window, literal, web=False) for values, _ in inside]
+        return tuple(one for one in asked if one.urls)
     return tuple(
-        Request(_text(values), paths, _may_come(source, values, window))
-        for values, paths in found
-        if _lies_in(values, window)
+        Request(_text(values), paths, _may_come(source, values, window)) for values, paths in inside
     )
 
 
@@ -213,12 +219,18 @@ def _asked(
         return glob.escape(text) if magic else text
 
     url = fill(source.url, field=field, literal=literal)
-    urls = (url,) if web else _files(source, url)
-    return Request(_text(values), urls, _may_come(source, values, window))
+    urls, names = ((url,), ()) if web else _files(source, url)
+    return Request(_text(values), urls, _may_come(source, values, window), names)
 
 
-def _files(source: Source, url: str) -> tuple[str, ...]:
-    return listing.files(local_path(supported(url)), root=source.root.absolute())
+def _files(source: Source, url: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the files at a path or glob, and of objects what they are called."""
+    if source.reading.format != "objects":
+        return listing.files(local_path(supported(url)), root=source.root.absolute()), ()
+    try:
+        return objects_at(url, root=source.root)
+    except SourceMissing:
+        return (), ()
 
 
 def _distinct(source: Source, asked: list[Request]) -> tuple[Request, ...]:

@@ -48,6 +48,24 @@ def object_places(place: str, *, root: Path) -> list[tuple[str, str]]:
     )
 
 
+def objects_at(place: str, *, root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what to fetch for the objects at a place, and what each is called.
+
+    Of a URL, or of a file that `place` names itself, there is no name: it is called as it says when
+    it is fetched, and may be an archive of objects.
+
+    Raises:
+        SourceMissing, SourceUnreadable: see `object_places`.
+    """
+    if is_http(place):
+        return (place,), ()
+    path = os.path.join(root.absolute(), local_path(supported(place)))
+    if os.path.isfile(path):
+        return (path,), ()
+    urls, names = zip(*object_places(place, root=root), strict=True)
+    return urls, names
+
+
 def url_places(urls: Sequence[str]) -> list[tuple[str, str]]:
     """Return URLs with the names of what they lead to: the last of its path, more where two agree.
 

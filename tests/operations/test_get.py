@@ -14,6 +14,7 @@ from lake.errors import (
     NoSuchDataset,
     NoSuchPartition,
     NoSuchVersion,
+    StoreUnavailable,
     VersionHeld,
 )
 from lake.lake import Lake
@@ -40,10 +41,34 @@ def got(lk: Lake, address: str, folder: str = "out") -> dict[str, bytes]:
     return {str(path.relative_to(to)): path.read_bytes() for path in lk.get(address, to)}
 
 
-def test_a_parquet_comes_back_byte_for_byte(lk: Lake) -> None:
-    path = parquet(lk.config.root / "trips.parquet", "SELECT 1 AS id")
+@pytest.mark.parametrize("name", ["trips.parquet", "trips.bin", "trips"])
+def test_a_parquet_comes_back_byte_for_byte(lk: Lake, name: str) -> None:
+    path = parquet(lk.config.root / name, "SELECT 1 AS id")
     lk.land(path, dataset="raw.trips", partition={"month": "2024-01"})
-    assert got(lk, "raw.trips/month=2024-01") == {"trips.parquet": path.read_bytes()}
+    assert got(lk, "raw.trips/month=2024-01") == {name: path.read_bytes()}
+
+
+def test_a_glob_chooses_files_of_partitions(lk: Lake) -> None:
+    for number, name in enumerate(("a.csv", "b.csv", "a.tsv")):
+        path = given(lk, name, b"id\n%d\n" % number)
+        lk.land(path, dataset="raw.x", partition={"n": f"{number}"})
+    to = lk.config.root / "out"
+    assert [str(p.relative_to(to)) for p in lk.get("raw.x", to, only="a.*")] == [
+        "n=0/a.csv",
+        "n=2/a.tsv",
+    ]
+    said = r"^no file of raw\.x/n=1 fits 'a\.\*': it has 'b\.csv'$"
+    with pytest.raises(InvalidAddress, match=said):
+        lk.get("raw.x/n=1", lk.config.root / "none", only="a.*")
+
+
+def test_a_file_in_the_way_of_a_folder_is_a_line(lk: Lake) -> None:
+    lk.land(given(lk, "a.csv", CSV), dataset="raw.x", partition={"n": "1"})
+    to = lk.config.root / "out"
+    to.mkdir()
+    (to / "n=1").write_bytes(b"")
+    with pytest.raises(StoreUnavailable, match=r"^cannot write \S+/n=1/a\.csv: .*; choose another"):
+        lk.get("raw.x", to)
 
 
 @pytest.mark.parametrize(

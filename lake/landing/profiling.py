@@ -1,0 +1,78 @@
+"""The profile of a version, written beside its files: now, or while the commit is on its way."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lake import layout
+from lake.errors import LakeError
+from lake.landing.inspect import Inspected
+from lake.landing.profile import AS_LANDED, CONVERTED, profile, profile_document
+from lake.landing.stage import Attempt, put_beside
+from lake.landing.tables import Table
+
+_SMALL_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ToProfile:
+    """A Parquet that is to be profiled.
+
+    Attributes:
+        path: where it lies here.
+        key: under which it lies in the lake.
+        personal: its columns that speak of people.
+        at_most: of so many rows values are counted.
+    """
+
+    path: Path
+    key: str
+    name: str
+    inspected: Inspected
+    personal: frozenset[str]
+    at_most: int
+
+
+def to_profile(
+    attempt: Attempt, table: Table, inspected: Inspected, key: str, personal: frozenset[str]
+) -> ToProfile:
+    """Return what is to be profiled of a table: as many rows as cost little beside its landing."""
+    at_most = AS_LANDED if table.is_source else CONVERTED
+    if attempt.is_bulk and table.path.stat().st_size < _SMALL_BYTES:
+        at_most = 0  # counting takes longer than all else that is done with such a file
+    return ToProfile(table.path, key, table.name, inspected, personal, at_most)
+
+
+def put_profiles(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
+    """Write the profile of a version; of files that lie in the lake here already, soon.
+
+    Raises:
+        SourceUnreadable: its rows cannot be read, as far as it was written now.
+    """
+    places = [Path(attempt.log.store.data_url(one.key)) for one in wanted]
+    if attempt.later and all(place.is_file() for place in places):
+        there = [replace(one, path=place) for one, place in zip(wanted, places, strict=True)]
+        attempt.later(lambda: _put_if_it_can_be(attempt, there, folder))
+    else:
+        _put(attempt, wanted, folder)
+
+
+def _put_if_it_can_be(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
+    with suppress(LakeError, OSError):  # the version is published: it just has no profile
+        _put(attempt, wanted, folder)
+
+
+def _put(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
+    made = [
+        profile(
+            one.path,
+            key=one.key,
+            name=one.name,
+            inspected=one.inspected,
+            personal=one.personal,
+            at_most=one.at_most,
+        )
+        for one in wanted
+    ]
+    put_beside(attempt, folder + layout.PROFILE, profile_document(made))
