@@ -11,6 +11,7 @@ from lake.catalog.entries import Bound
 from lake.landing.parquet_footer import Chunk
 
 _INTEGER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)")
+_DECIMAL = re.compile(r"DECIMAL\([0-9]+,[0-9]+\)")
 _TEMPORAL = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 _EXACT_IN_DOUBLE = 2**53
@@ -32,8 +33,8 @@ class Limits:
 
 def is_bounded(kind: str) -> bool:
     """Tell whether limits of this type are kept: numbers and times, never texts."""
-    numeric = is_integer(kind) or kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL")
-    return numeric or is_time(kind)
+    numeric = is_integer(kind) or kind in ("FLOAT", "DOUBLE") or _DECIMAL.fullmatch(kind)
+    return bool(numeric) or is_time(kind)
 
 
 def is_integer(kind: str) -> bool:

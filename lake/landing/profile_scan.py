@@ -114,13 +114,13 @@ def count(
             # What is known already is no reason to refuse the file.
             with suppress(duckdb.Error):
                 found |= _counted(con, some)
-    except duckdb.OutOfMemoryException:
-        return None
-    except duckdb.Error as exc:
+    except (duckdb.IOException, duckdb.InvalidInputException) as exc:
         raise SourceUnreadable(
             f"{name} is a damaged Parquet: its rows cannot be read"
             f" ({str(exc).splitlines()[0]}); fetch it again"
         ) from exc
+    except duckdb.Error:
+        return None  # no memory, or a type that cannot be counted: no reason to refuse the file
     return found if len(found) == len(asked) else None
 
 

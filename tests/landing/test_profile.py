@@ -322,3 +322,17 @@ def test_a_zoned_time_is_counted_in_utc_whatever_the_connection_says(tmp_path: P
         one = of(tmp_path, moments, pa.timestamp("us", "UTC"), connection=connection)
         assert connection.execute("SELECT 1").fetchall() == [(1,)]
     assert one.counts == (("2024-01-01T00:30", 1),)
+
+
+@pytest.mark.parametrize(
+    "kind", ["DECIMAL(4,2)[]", "DECIMAL(4,2)[][]", "MAP(VARCHAR, DECIMAL(4,2))"]
+)
+def test_a_nested_decimal_lands(tmp_path: Path, kind: str) -> None:
+    lk = new_lake(tmp_path)
+    value = {"DECIMAL(4,2)[]": "[1.5]", "DECIMAL(4,2)[][]": "[[1.5], []]"}.get(
+        kind, "MAP {'a': 1.5}"
+    )
+    lk.land(
+        parquet(tmp_path / "a.parquet", f"SELECT CAST({value} AS {kind}) AS x"), dataset="raw.x"
+    )
+    assert lk.sql("SELECT count(x) FROM raw.x").fetchall() == [(1,)]
