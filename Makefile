@@ -5,9 +5,10 @@ UV_NATIVE_TLS ?= 1
 export UV_NATIVE_TLS
 
 BIN := .venv/bin
+SECONDS ?= 60
 INPUTS := pyproject.toml uv.lock .ci/environment
 
-.PHONY: help demo test lint bench compare clean
+.PHONY: help demo test lint fuzz bench compare clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -22,6 +23,9 @@ lint: .venv/.ready ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: .venv/.ready ## property tests of typing and reconciliation, for SECONDS=60
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 bench: .venv/.ready-bench ## the figures that the README states
 	$(BIN)/python -m benchmarks
