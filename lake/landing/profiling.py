@@ -8,7 +8,6 @@ from pathlib import Path
 from lake import layout
 from lake.errors import LakeError
 from lake.landing.inspect import Inspected
-from lake.landing.profile import AS_LANDED, CONVERTED, profile, profile_document
 from lake.landing.stage import Attempt, put_beside
 from lake.landing.tables import Table
 
@@ -23,7 +22,8 @@ class ToProfile:
         path: where it lies here.
         key: under which it lies in the lake.
         personal: its columns that speak of people.
-        at_most: of so many rows values are counted.
+        is_source: it was no more than copied, so that little time may go into it.
+        has_limits_only: no values are counted.
     """
 
     path: Path
@@ -31,17 +31,17 @@ class ToProfile:
     name: str
     inspected: Inspected
     personal: frozenset[str]
-    at_most: int
+    is_source: bool
+    has_limits_only: bool
 
 
 def to_profile(
     attempt: Attempt, table: Table, inspected: Inspected, key: str, personal: frozenset[str]
 ) -> ToProfile:
-    """Return what is to be profiled of a table: as many rows as cost little beside its landing."""
-    at_most = AS_LANDED if table.is_source else CONVERTED
-    if attempt.is_bulk and table.path.stat().st_size < _SMALL_BYTES:
-        at_most = 0  # counting takes longer than all else that is done with such a file
-    return ToProfile(table.path, key, table.name, inspected, personal, at_most)
+    """Return what is to be profiled of a table: as much as costs little beside its landing."""
+    # Counting takes longer than all else that is done with a small one of very many.
+    is_small = attempt.is_bulk and table.path.stat().st_size < _SMALL_BYTES
+    return ToProfile(table.path, key, table.name, inspected, personal, table.is_source, is_small)
 
 
 def put_profiles(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
@@ -64,6 +64,8 @@ def _put_if_it_can_be(attempt: Attempt, wanted: Sequence[ToProfile], folder: str
 
 
 def _put(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
+    from lake.landing.profile import AS_LANDED, CONVERTED, profile, profile_document
+
     made = [
         profile(
             one.path,
@@ -71,7 +73,7 @@ def _put(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
             name=one.name,
             inspected=one.inspected,
             personal=one.personal,
-            at_most=one.at_most,
+            at_most=0 if one.has_limits_only else AS_LANDED if one.is_source else CONVERTED,
         )
         for one in wanted
     ]

@@ -7,7 +7,6 @@ from typing import Literal, TypeAlias
 
 from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import SourceUnreadable
-from lake.landing.archive import office_kind
 from lake.landing.encoding import encoding_of
 from lake.landing.magic import MAGIC, OLE, office, ole
 from lake.landing.parquet_footer import check_footer
@@ -78,6 +77,8 @@ def _binary(path: Path, head: bytes, name: str) -> tuple[Kind | Literal[""], str
     if head.startswith(_STREAM) and _is_arrow_stream(path):
         return "arrow", ""
     if head.startswith(b"PK\x03\x04"):
+        from lake.landing.archive import office_kind  # not for a Parquet: it loads zip and tar
+
         part = office_kind(path)
         return ("excel", "") if part == "xl/workbook.xml" else ("", office(part))
     if head.startswith(OLE):

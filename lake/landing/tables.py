@@ -7,9 +7,7 @@ from pathlib import Path
 from shutil import copyfileobj
 
 from lake.config.types import Reading
-from lake.landing.contract import concerns, enforce
 from lake.landing.converted import Converted
-from lake.landing.encoding import as_utf8
 from lake.landing.recognise import Kind, recognise
 from lake.landing.unpack import Unpacked, unpack
 
@@ -77,9 +75,8 @@ def _table(
     table = Table(one.path, one.name, is_source=one.path == source)
     if kind != "parquet":
         table = _converted(one, kind, beside, reading, convert)
-    if kind in _CHECKED or not concerns(reading):
-        return table
-    return _enforced(table, beside, reading)
+    has_contract = reading.columns or reading.unknown_columns == "reject"
+    return _enforced(table, beside, reading) if has_contract and kind not in _CHECKED else table
 
 
 def _converted(
@@ -89,6 +86,8 @@ def _converted(
     out, rejects = beside.with_suffix(f"{beside.suffix}.rows"), _rejects(beside, "unread")
     path = one.path
     if kind in _TEXTS:
+        from lake.landing.encoding import as_utf8
+
         path = as_utf8(path, path.parent, name=one.name, reading=reading)
         reading = replace(reading, encoding="")
     make = convert or _converter(kind)
@@ -109,6 +108,10 @@ def _converted(
 
 def _enforced(table: Table, beside: Path, reading: Reading) -> Table:
     """Return the table without the rows that break the contract."""
+    from lake.landing.contract import concerns, enforce  # a Parquet seldom needs it
+
+    if not concerns(reading):
+        return table
     out = beside.with_suffix(f"{beside.suffix}.kept")
     rejects = _rejects(beside, "broken")
     done = enforce(table.path, out, name=table.name, reading=reading, rejects=rejects)

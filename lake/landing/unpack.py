@@ -5,8 +5,6 @@ from pathlib import Path
 
 from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import SourceUnreadable
-from lake.landing.archive import archive_kind, members
-from lake.landing.compression import compression_of, peel
 from lake.landing.spool import CAPS, Caps, Spool
 
 _HEAD_BYTES = 512
@@ -47,6 +45,12 @@ def unpack(
 def _unpack(one: Unpacked, spool: Spool, glob: str, layer: int) -> list[Unpacked]:
     with one.path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+    if head.startswith(b"PAR1"):
+        return [one]
+    # Not for a Parquet: they take as long to load as a small one to land.
+    from lake.landing.archive import archive_kind, members
+    from lake.landing.compression import compression_of, peel
+
     compression = compression_of(head)
     archive = None if compression else archive_kind(one.path, head)
     if not (compression or archive):
