@@ -47,7 +47,7 @@ GIVEN: dict[str, Callable[[], object]] = {
     "reader": lambda: table().to_reader(max_chunksize=2),
     "relation": lambda: duckdb.sql("FROM (VALUES (1, 'a'), (2, 'b'), (3, NULL)) t(id, name)"),
     "csv": lambda: io.BytesIO(b"id,name\n1,a\n2,b\n3,\n"),
-    "gzip": lambda: io.BytesIO(gzip.compress(b"id,name\n1,a\n2,b\n3,\n")),
+    "gzip": lambda: io.BytesIO(gzip.compress(b"id,name\n1,a\n2,b\n3,\n", mtime=0)),
     "json": lambda: io.BytesIO(b'[{"id":1,"name":"a"},{"id":2,"name":"b"},{"id":3}]'),
 }
 
@@ -164,7 +164,7 @@ def test_a_stream_lands_as_it_is_said_to_be_read(lk: Lake) -> None:
 
 
 def test_what_a_stream_was_comes_back(lk: Lake, tmp_path: Path) -> None:
-    sent = gzip.compress(b"id\n1\n")
+    sent = gzip.compress(b"id\n1\n", mtime=0)
     lk.land(io.BytesIO(sent), dataset="raw.x")
     (path,) = lk.get("raw.x", tmp_path / "out")
     assert (path.name, path.read_bytes()) == ("stdin", sent)
