@@ -54,6 +54,13 @@ def tag(name: str) -> str:
 
 def partition(values: Mapping[str, str]) -> str:
     """Return the text of a partition, `month=2024-01`, percent-encoded; `""` for none."""
+    seen: dict[str, str] = {}
+    for key in values:
+        if seen.setdefault(str(key).lower(), key) != key:
+            raise InvalidName(
+                f"the partition keys {seen[key.lower()]!r} and {key!r} differ only in case, and"
+                " would be one column: rename one"
+            )
     return "/".join(
         f"{_partition_key(key)}={_partition_value(key, value)}" for key, value in values.items()
     )

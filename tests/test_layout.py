@@ -147,3 +147,9 @@ def test_only_rows_end_in_parquet_and_no_name_is_too_long(is_parquet: bool) -> N
         assert "/" not in kept
         assert not kept.startswith(("_", "."))
         assert "%" not in re.sub("%[0-9A-F]{2}", "", kept), "half of an encoded byte"
+
+
+def test_keys_that_differ_only_in_case_are_no_two_columns() -> None:
+    message = "^the partition keys 'A' and 'a' differ only in case, and would be one column: rename"
+    with pytest.raises(InvalidName, match=message):
+        layout.partition({"A": "1", "a": "2"})

@@ -277,6 +277,14 @@ def _landing(state: State, desk: _Desk, order: Order, one: Found, number: int | 
     )
 
 
+def _note(one: Known, partition: Partition) -> str:
+    if one.is_rejected:
+        return _REJECTED
+    if one.was_read_otherwise:
+        return f"v{partition.versions} has these bytes, read otherwise: --force reads them anew"
+    return one.held
+
+
 def _known(order: Order, partition: Partition, one: Known, *, released: int | None) -> Landing:
     now = partition.current
     outcome: Outcome = "held" if one.held else "unchanged"
@@ -288,5 +296,5 @@ def _known(order: Order, partition: Partition, one: Known, *, released: int | No
         rows=sum(file.rows for file in data_files(now)),
         bytes=sum(file.bytes for file in now.files) if now else 0,
         commit=released,
-        note="" if released else _REJECTED if one.is_rejected else one.held,
+        note="" if released else _note(one, partition),
     )

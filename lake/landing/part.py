@@ -157,6 +157,8 @@ def _disagreement(order: Order, path: Path, inspected: Inspected) -> str:
         for column in inspected.schema:
             if column.name.strip().lower() == key.lower():
                 sentence = check_partition_column(path, column.name, value)
+                if sentence and column.name in personal_names(order, inspected):
+                    return f"column {column.name!r} disagrees with the partition's value {value!r}"
                 if sentence:
                     return sentence
     return ""

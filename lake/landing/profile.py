@@ -47,6 +47,7 @@ from lake.landing.profile_scan import LONGEST, TOP, Asked, Counted, Family, coun
 from lake.landing.session import BOUNDED, session
 
 FORMAT = 1
+LARGE_AS_LANDED = 2_048
 AS_LANDED = 6_144
 """Rows counted of a Parquet that lands as it is: more would take longer than landing it."""
 CONVERTED = 262_144

@@ -21,6 +21,7 @@ TOP = 20
 LONGEST = 100
 """Characters of a text that may be kept; longer ones are counted by their length alone."""
 _SLICES = 3
+_ONE_SLICE = 2_048
 _TABLE = "profiled"
 _SECONDS = {
     "minute": 60,
@@ -147,10 +148,11 @@ def _read(
 
 def _slices(rows: int, wanted: int) -> str:
     """Take a stretch out of the middle of each third, so that sorted files are met everywhere."""
-    ends = [wanted * i // _SLICES for i in range(_SLICES + 1)]
+    slices = _SLICES if wanted > _ONE_SLICE else 1
+    ends = [wanted * i // slices for i in range(slices + 1)]
     parts = []
     for i, (first, last) in enumerate(pairwise(ends)):
-        start = rows * (2 * i + 1) // (2 * _SLICES) - (last - first) // 2
+        start = rows * (2 * i + 1) // (2 * slices) - (last - first) // 2
         parts.append(f"file_row_number BETWEEN {start:d} AND {start + last - first - 1:d}")
     return " OR ".join(parts)
 

@@ -12,6 +12,7 @@ from lake.landing.stage import Attempt, put_beside
 from lake.landing.tables import Table
 
 _SMALL_BYTES = 1_000_000
+_LARGE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,19 @@ def _put_if_it_can_be(attempt: Attempt, wanted: Sequence[ToProfile], folder: str
         _put(attempt, wanted, folder)
 
 
+def _at_most(one: ToProfile) -> int:
+    """Return of how many rows values are counted."""
+    from lake.landing.profile import AS_LANDED, CONVERTED, LARGE_AS_LANDED
+
+    if one.has_limits_only:
+        return 0
+    if not one.is_source:
+        return CONVERTED
+    return AS_LANDED if one.inspected.byte_count < _LARGE_BYTES else LARGE_AS_LANDED
+
+
 def _put(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
-    from lake.landing.profile import AS_LANDED, CONVERTED, profile, profile_document
+    from lake.landing.profile import profile, profile_document
 
     made = [
         profile(
@@ -73,7 +85,7 @@ def _put(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
             name=one.name,
             inspected=one.inspected,
             personal=one.personal,
-            at_most=0 if one.has_limits_only else AS_LANDED if one.is_source else CONVERTED,
+            at_most=_at_most(one),
         )
         for one in wanted
     ]

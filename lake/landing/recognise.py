@@ -14,6 +14,7 @@ from lake.landing.parquet_footer import check_footer
 Kind: TypeAlias = Literal["parquet", "csv", "json", "arrow", "excel", "fixed"]
 
 AS_OBJECT = 'land it as an object with format = "objects" (--read format=objects)'
+_JSON_NAMES = (".json", ".jsonl", ".ndjson")
 _HEAD_BYTES = 64 << 10
 _STREAM = b"\xff\xff\xff\xff"
 _BLANK = "nothing but blanks and line ends"
@@ -116,6 +117,11 @@ def _text(head: bytes, reading: Reading, declared: str, name: str) -> Kind:
     for one in ("csv", "fixed", "json"):
         if declared == one:
             return one
+    if kind == "csv" and name.lower().endswith(_JSON_NAMES):
+        raise SourceUnreadable(
+            f"{name} holds no JSON object or array although its name says JSON: look at what its"
+            ' source sends, or declare format = "csv" (--read format=csv)'
+        )
     return kind
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,7 @@ def land_source(
     told: Told | None = None,
 ) -> tuple[list[Landing], list[LakeError]]:
     """Land one source as one commit; return what came of it, and what failed."""
-    _find_modules(source)
+    source = _loaded(source)
     attempt = Attempt(lake.log, lake.new_id(), lake.run, later=lake.later)
     wanted = orders(lake, source, since=since, until=until)
     found, errors = stage_all(attempt, lake.state, wanted, force=force)
@@ -175,11 +176,20 @@ def land_source(
     return landings, [*errors, *unread, *held(landings)]
 
 
-def _find_modules(source: Source) -> None:
-    """Let Python find what lies beside `lake.toml`, behind everything that is installed."""
+def _loaded(source: Source) -> Source:
+    """Return a source with the key that its Python says, if it is Python.
+
+    What lies beside `lake.toml` is found, behind everything that is installed.
+    """
+    if not is_python(source.url):
+        return source
+    from lake.sources.python_url import load
+
     folder = str(source.root.absolute())
-    if is_python(source.url) and folder not in sys.path:
+    if folder not in sys.path:
         sys.path.append(folder)
+    key = source.reading.key or load(source.url.partition("?")[0]).key
+    return replace(source, reading=replace(source.reading, key=key))
 
 
 def declaration(source: Source) -> Declare:

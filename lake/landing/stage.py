@@ -68,10 +68,12 @@ class Known:
     Attributes:
         held: why they are not current.
         is_rejected: they were taken back, by a rollback or a removal.
+        was_read_otherwise: they are current, and were read as was declared then.
     """
 
     held: str = ""
     is_rejected: bool = False
+    was_read_otherwise: bool = False
 
 
 def stage(
@@ -151,7 +153,7 @@ def recognised(partition: Partition, content: str, reading: Reading) -> Known | 
     What was held when it was read otherwise is looked at anew.
     """
     if partition.current and partition.current.content == content:
-        return Known()
+        return Known(was_read_otherwise=is_read_otherwise(partition.current, reading))
     if partition.held and partition.held[-1].content == content:
         held = partition.held[-1]
         if held.number == partition.versions and is_read_otherwise(held, reading):

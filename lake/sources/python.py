@@ -173,7 +173,7 @@ class Watched:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, LakeError):
+        if not isinstance(error, (Exception, SystemExit)) or isinstance(error, LakeError):
             return
         is_lost = isinstance(error, (ConnectionError, TimeoutError))
         raised = SourceIncomplete if is_lost else SourceUnreadable

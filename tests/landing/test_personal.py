@@ -53,3 +53,12 @@ def test_bounds_of_other_columns_are_in_the_log(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("age\n73\n74\n")
     lk.land(tmp_path / "x.csv", dataset="raw.x")
     assert b":73" in next((tmp_path / "lake/_lake/log").glob("*.json")).read_bytes()
+
+
+def test_a_personal_column_that_disagrees_with_its_partition_is_not_quoted(tmp_path: Path) -> None:
+    lk = lake.init(str(tmp_path / "lake"))
+    (tmp_path / "x.csv").write_text("id,phone\n1,555\n")
+    read = {"columns": {"phone": {"personal": True}}}
+    message = r"^raw.x/phone=1 is held: column 'phone' disagrees with the partition's value '1'$"
+    with pytest.raises(VersionHeld, match=message):
+        lk.land(tmp_path / "x.csv", dataset="raw.x", partition={"phone": "1"}, read=read)

@@ -89,3 +89,16 @@ def test_landing_reads_again_what_is_held_of_periods_that_nobody_asks_for(tmp_pa
         ("month=2024-01", "landed"),
     ]
     assert lk.commit == 2
+
+
+def test_bytes_that_are_current_say_that_they_were_read_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "2024-01.csv").write_text("a;b\n1;2\n")
+    declared(tmp_path, "").land_sources()
+    lk = declared(tmp_path, 'encoding = "latin-1"\n')
+    (landing,) = lk.land_sources()
+    assert (landing.outcome, landing.note) == (
+        "unchanged",
+        "v1 has these bytes, read otherwise: --force reads them anew",
+    )
+    assert [one.outcome for one in lk.land_sources(force=True)] == ["landed"]
+    assert lk.land_sources()[0].note == ""
