@@ -207,6 +207,8 @@ def agrees(value: Any, found: Any, kind: str) -> bool:
         return all(agrees(value.get(key), found[key], kind) for key in {*value, *found})
     if isinstance(value, list) and isinstance(found, list):
         return len(value) == len(found) and all(map(agrees, value, found, [kind] * len(value)))
+    if isinstance(found, date):  # a datetime is one
+        return isinstance(value, str) and type(found).fromisoformat(value) == found
     if isinstance(found, str):
         texts = {str(value), json.dumps(value, ensure_ascii=False, separators=(",", ":"))}
         return found in texts
