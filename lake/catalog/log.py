@@ -41,7 +41,7 @@ class Log:
         forbidden: whether the head was told by a 403, which is enough for a reader only.
         no_checkpoints: whether writing one failed, so that this process leaves it to others.
         cached: the newest entry that was taken from the cache.
-        catalog_rests_until: when `catalog.duckdb` may be made again, where that took long.
+        catalog_rests_until: when `catalog.duckdb` of a large lake may be made again.
     """
 
     store: Store

@@ -142,20 +142,24 @@ def test_attach_never_takes_the_place_of_something_else(still: Lake, tmp_path: P
     assert precious.read_text() == "[lake]\n"
 
 
-def test_a_catalog_that_takes_long_is_made_once_a_minute(still: Lake) -> None:
-    catalog = Path(still.log.store.data_url(layout.CATALOG))
+def made_at(lk: Lake, *seconds: int) -> list[bool]:
+    """Tell at which of these times, counted from the first, the catalog is made."""
+    catalog = Path(lk.log.store.data_url(layout.CATALOG))
     now = datetime.now(UTC)
-    ticks = [
-        now,
-        now + timedelta(seconds=5),
-        now + timedelta(seconds=59),
-        now + timedelta(minutes=1),
-    ]
-    times = iter([*ticks, ticks[-1]])
-    still.log.clock = lambda: next(times)
+    times = iter([now + timedelta(seconds=one) for one in seconds])
+    lk.log.clock = lambda: next(times)
     made = []
-    for _ in range(3):
+    for _ in seconds:
         catalog.unlink(missing_ok=True)
-        refresh(still.log, still.state)
+        refresh(lk.log, lk.state)
         made.append(catalog.exists())
-    assert made == [True, False, True]
+    return made
+
+
+def test_the_catalog_of_a_large_lake_is_made_once_a_minute(lk: Lake) -> None:
+    lk.state.datasets["raw.x"].files = 20_001
+    assert made_at(lk, 0, 59, 60) == [True, False, True]
+
+
+def test_the_catalog_of_a_small_lake_is_made_however_long_it_takes(lk: Lake) -> None:
+    assert made_at(lk, 0, 5, 59) == [True, True, True]
