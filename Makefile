@@ -8,7 +8,7 @@ BIN := .venv/bin
 SECONDS ?= 60
 INPUTS := pyproject.toml uv.lock .ci/environment
 
-.PHONY: help demo test lint fuzz bench compare clean
+.PHONY: help demo test lint fuzz bench compare services clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -32,6 +32,9 @@ bench: .venv/.ready-bench ## the figures that the README states
 
 compare: .venv/.ready-bench ## the same real files through DuckLake, delta-rs, pyiceberg, dlt and us
 	$(BIN)/python -m benchmarks.compare
+
+services: .venv/.ready ## object stores on loopback to try things with, until Ctrl-C
+	$(BIN)/python localstack/services.py
 
 clean: ## remove the environment and the caches
 	rm -rf .venv .uv .demo dist .mypy_cache .pytest_cache .ruff_cache

@@ -11,7 +11,7 @@ from lake.catalog import checkpoint, identity
 from lake.catalog.cache import cache_for
 from lake.catalog.log import open_log
 from lake.config import Config
-from lake.errors import InvalidConfig, LakeError, StoreUnavailable
+from lake.errors import InvalidConfig, LakeError, MissingExtra, StoreUnavailable
 from lake.lake import Lake
 from lake.words import cause
 from storage_backends import Store, open_store
@@ -48,9 +48,12 @@ def store_of(url: str) -> Store:
 
     Raises:
         InvalidConfig: it can be no lake's.
+        MissingExtra: its package is missing.
     """
     try:
         return open_store(url)
+    except ImportError as exc:
+        raise MissingExtra(str(exc)) from exc
     except ValueError as exc:
         raise InvalidConfig(f"{url!r} can be no lake: {exc}") from exc
 

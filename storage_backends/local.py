@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from storage_backends import keys
 from storage_backends.store import Listed
 
 _STAGING = "_lake/.tmp"
@@ -62,10 +64,7 @@ class LocalStore:
         return Path(staging)
 
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
-        if start < 0 or (length is not None and length < 0):
-            raise ValueError(
-                f"cannot read {length} bytes of {key!r} from {start}: both are 0 or more"
-            )
+        keys.check_range(key, start, length)
         with _reading(key), open(self._path(key), "rb") as file:
             room = max(0, os.fstat(file.fileno()).st_size - start)
             file.seek(start)
@@ -113,6 +112,9 @@ class LocalStore:
         # A name and no access: asking the disk too would cost a view of 10,000 files half a second.
         _check(key)
         return os.path.join(self._root, key)
+
+    def let_read(self, connection: Any) -> None:
+        """Do nothing: DuckDB reads files by itself."""
 
     def _path(self, key: str) -> str:
         """Return where `key` lies.
@@ -192,15 +194,7 @@ def _remove(item: "os.DirEntry[str]") -> None:
 
 
 def _check(key: str) -> None:
-    if "\\" in key or "\0" in key or not {"", ".", ".."}.isdisjoint(key.split("/")):
-        raise ValueError(
-            f"{key!r} is no key: it is relative, without '.', '..', empty segments,"
-            " backslash or NUL"
-        )
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{key!r} is no key: it is no valid text (a lone surrogate)") from None
+    keys.check(key)
     # Without regard to case: on some filesystems the other spelling is the same folder.
     if f"{key}/".casefold().startswith(f"{_STAGING}/"):
         raise ValueError(f"{key!r} is no key: {_STAGING}/ is where writes are prepared")

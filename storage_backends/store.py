@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 _DEFINITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG}
 
@@ -99,6 +99,9 @@ class Store(Protocol):
 
     def data_url(self, key: str) -> str:
         """Return where DuckDB reads `key`: a path, `s3://…`, `https://…` or `az://…`."""
+
+    def let_read(self, connection: Any) -> None:
+        """Let a DuckDB connection read this store's `data_url`s, as long as credentials last."""
 
 
 def is_refusal(error: Exception) -> bool:

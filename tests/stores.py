@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from storage_backends import Listed, Store
 
@@ -62,6 +62,9 @@ class HookedStore:
 
     def data_url(self, key: str) -> str:
         return self.inner.data_url(key)
+
+    def let_read(self, connection: Any) -> None:
+        self.inner.let_read(connection)
 
     def _ask(self, verb: str, key: str, request: Callable[[], T]) -> T:
         self.before(verb, key)

@@ -19,6 +19,7 @@ _DEEPEST = 400
 _LISTS = 16  # each doubles the memory and the time that DuckDB takes to read a row
 _LONGEST_NAME = 5_000
 _SHOWN = 40
+_ENCRYPTED = "{} is an encrypted Parquet: decrypt it first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def check_footer(path: Path, *, name: str) -> int:
         file.seek(max(size - 8, 0))
         tail = file.read(8)
     if head == b"PARE" or tail[4:] == b"PARE":
-        raise SourceUnreadable(f"{name} is an encrypted Parquet: decrypt it first")
+        raise SourceUnreadable(_ENCRYPTED.format(name))
     if head != b"PAR1" or tail[4:] != b"PAR1" or size < _SMALLEST:
         raise SourceUnreadable(
             f"{name} is a truncated Parquet: {size} bytes and no footer at the end; fetch it again"
@@ -81,12 +82,14 @@ def read_footer(con: duckdb.DuckDBPyConnection, path: Path, *, name: str) -> Foo
     """
     data_end = check_footer(path, name=name)
     try:
-        rows = _row_count(con, path)
+        rows, cipher = con.execute(_query(_FILE, "file_metadata", path)).fetchall()[0]
         tree = con.execute(_query(_ELEMENT, "schema", path)).fetchall()
         chunks = con.execute(_query(_CHUNK, "metadata", path)).fetchall()
         groups = con.execute(_query(_GROUPS, "metadata", path)).fetchone() or _NO_GROUPS
     except (duckdb.Error, UnicodeDecodeError) as exc:
         raise _unreadable(path, data_end, exc, name) from exc
+    if cipher:
+        raise SourceUnreadable(_ENCRYPTED.format(name))
     _check_extent(data_end, rows, groups, name)
     paths = _paths(tree, name)
     names = tuple(path[0] for path in paths if len(path) == 1)
@@ -106,6 +109,7 @@ def read_footer(con: duckdb.DuckDBPyConnection, path: Path, *, name: str) -> Foo
     )
 
 
+_FILE = "num_rows, encryption_algorithm"
 _ELEMENT = "name, num_children, precision, type, repetition_type"
 _START = (
     "least(data_page_offset, CASE WHEN dictionary_page_offset > 0"
@@ -129,7 +133,7 @@ def _unreadable(path: Path, data_end: int, exc: Exception, name: str) -> SourceU
     with path.open("rb") as file:
         file.seek(data_end)
         if is_encrypted(file.read()):
-            return SourceUnreadable(f"{name} is an encrypted Parquet: decrypt it first")
+            return SourceUnreadable(_ENCRYPTED.format(name))
     reason = str(exc).splitlines()[0].replace(str(path), name)
     return SourceUnreadable(
         f"{name} is a damaged Parquet: its footer cannot be read ({reason}); fetch it again"
@@ -138,11 +142,6 @@ def _unreadable(path: Path, data_end: int, exc: Exception, name: str) -> SourceU
 
 def _query(columns: str, part: str, path: Path) -> str:
     return f"SELECT {columns} FROM parquet_{part}({literal(str(path))})"
-
-
-def _row_count(con: duckdb.DuckDBPyConnection, path: Path) -> int:
-    row = con.execute(_query("num_rows", "file_metadata", path)).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _paths(elements: Sequence[Sequence[Any]], name: str) -> list[tuple[str, ...]]:

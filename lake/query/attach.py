@@ -92,6 +92,7 @@ def write_file(log: Log, state: State, path: Path) -> Path:
 
 
 def _fill(connection: "DuckDBPyConnection", log: Log, state: State, path: Path) -> None:
+    log.store.let_read(connection)
     meta.make(connection, state)
     views = {qualified(name): select(log, state, name) for name in readable(state)}
     for name in beside.names(state):

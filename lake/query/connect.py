@@ -159,6 +159,7 @@ def open_session(log: Log, state: State, *, settings: dict[str, str] | None = No
     import duckdb
 
     connection = duckdb.connect(config={**CONFIG, **(settings or {})})
+    log.store.let_read(connection)
     connection.execute(f"SET TimeZone = {literal(log.identity.timezone)}")
     for zone in layout.ZONES:
         connection.execute(f"CREATE SCHEMA {zone}")

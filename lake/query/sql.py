@@ -27,13 +27,13 @@ def literal(value: str | int | float | bool | None) -> str:
 
 
 def file_list(urls: Sequence[str]) -> str:
-    """Return a DuckDB list of texts, as `read_parquet` takes it; a path with `*` is no pattern."""
+    """Return a DuckDB list of texts, as `read_parquet` takes it; a name with `*` is no pattern."""
     return "[" + ", ".join(literal(_no_glob(url)) for url in urls) + "]"
 
 
 def _no_glob(url: str) -> str:
-    if "://" in url or not _GLOB.search(url):
-        return url
+    if url.startswith(("http://", "https://")):
+        return url  # percent-encoded, and never a pattern
     return _GLOB.sub(r"[\g<0>]", url)
 
 

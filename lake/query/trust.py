@@ -89,6 +89,8 @@ class Trust:
         # DuckDB keeps pieces of files, and of one that was touched just now it may keep old ones.
         is_again = any(key in self._seen for key in keys.values())
         connection = duckdb.connect() if is_again else self.connection.cursor()
+        if is_again:
+            self.store.let_read(connection)
         try:
             found = connection.execute(_FOOTERS.format(file_list(list(keys)))).fetchall()
         except duckdb.Error as exc:

@@ -88,16 +88,15 @@ class ViewPlan:
         if self.partition_keys or with_origin:
             option = _filename_option(group.shape)
             arguments.append(f"filename={'true' if option == 'filename' else literal(option)}")
-            is_encoded = any("%" in url for url in group.urls)
             if self.partition_keys:
-                selected += self._partition_columns(option, is_encoded=is_encoded)
+                selected += self._partition_columns(option, encodings=_encodings(group.urls))
         if with_origin:
             arguments.append("file_row_number=true")
             selected += [f"{identifier(option)} AS _url", "file_row_number + 1 AS _row"]
         arguments.append("hive_partitioning=false")
         return f"SELECT {', '.join(selected)}\nFROM read_parquet({', '.join(arguments)})"
 
-    def _partition_columns(self, filename: str, *, is_encoded: bool) -> list[str]:
+    def _partition_columns(self, filename: str, *, encodings: int) -> list[str]:
         types = {column.name: column.type for column in self.columns}
         # Anchored at the end: the lake's own path may look like a partition.
         pattern = "".join(f"/{key}=([^/]*)" for key in self.partition_keys)
@@ -105,8 +104,7 @@ class ViewPlan:
         columns = []
         for number, key in enumerate(self.partition_keys, 1):
             value = f"regexp_extract({identifier(filename)}, {literal(pattern)}, {number})"
-            if is_encoded:  # DuckDB 1.0 has no `url_decode`, and seldom needs it
-                value = f"url_decode({value})"
+            value = "url_decode(" * encodings + value + ")" * encodings
             if types[key] != "VARCHAR":
                 value = f"TRY_CAST({value} AS {types[key]})"
             columns.append(f"{value} AS {identifier(key)}")
@@ -207,6 +205,16 @@ def _named(value: str, column: ViewColumn) -> str:
 
 def _lower(name: str) -> str:
     return "".join(char.lower() if char.isascii() else char for char in name)
+
+
+def _encodings(urls: Sequence[str]) -> int:
+    """Return how often partition values are percent-encoded: once in a key, again in HTTP's URLs.
+
+    DuckDB 1.0 has no `url_decode`, so it is not asked where nothing is.
+    """
+    if not any("%" in url for url in urls):
+        return 0
+    return 2 if urls[0].startswith(("http://", "https://")) else 1
 
 
 def _filename_option(shape: Shape) -> str:

@@ -35,6 +35,7 @@ def load(
     """Make a table hold what `load` says; see `lake.warehouse.load.load`."""
     ledger.table_name(load.table)
     with writing(file, hook=hook) as connection, _translated(file, load):
+        load.let_read(connection)
         target = duckdb_table.target(connection, load, hook=hook, warehouse=file.url)
         if memory_limit:
             target.run(f"SET memory_limit = {literal(memory_limit)}")

@@ -9,7 +9,7 @@ a dot.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,7 +42,8 @@ class TableLoad:
     """A dataset at a commit, whole, and the table that is to hold it.
 
     `columns` are names and DuckDB types, the partition's keys included; `partitions` are all
-    that the dataset has at that commit, changed or not.
+    that the dataset has at that commit, changed or not. `let_read` lets a DuckDB connection read
+    their files.
     """
 
     lake_id: str
@@ -51,6 +52,7 @@ class TableLoad:
     commit: int
     columns: tuple[tuple[str, str], ...]
     partitions: tuple[PartitionLoad, ...]
+    let_read: Callable[[Any], None]
     description: str = ""
     owner: str = ""
 

@@ -161,6 +161,7 @@ def table_load(lake: "Lake", name: str) -> TableLoad:
         commit=lake.commit,
         columns=_columns(state, dataset),
         partitions=partitions,
+        let_read=lake.log.store.let_read,
         description=words.description,
         owner=words.owner,
     )

@@ -53,3 +53,6 @@ class MemoryStore:
 
     def data_url(self, key: str) -> str:
         return f"memory://bucket/{key}"
+
+    def let_read(self, connection: object) -> None:
+        """Do nothing: no DuckDB reads here."""

@@ -324,15 +324,10 @@ def test_a_damaged_catalog_file_is_made_anew(walked: Project) -> None:
     ("url", "kind", "message"),
     [
         (
-            "s3://bucket/x",
-            InvalidConfig,
-            "'s3://bucket/x' can be no lake: no backend for s3:// in this version: use a folder",
-        ),
-        (
             "ftp://host/x",
             InvalidConfig,
-            "'ftp://host/x' can be no lake: no backend for ftp://: use a folder, as a path or as"
-            " file:///path",
+            "'ftp://host/x' can be no lake: no backend for ftp://: use s3://, gs://, az://,"
+            " or a folder (a path or file:///path)",
         ),
     ],
 )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
@@ -15,6 +16,7 @@ import pytest
 from lake.errors import SourceUnreadable
 from lake.lake import Lake
 from lake.landing.inspect import inspect_parquet
+from storage_backends import extensions
 from tests.faults.refusal import exactly, refuses
 
 MICROSECONDS = [0, 1_704_067_200_123_456, -62_135_596_800_000_000, 253_402_300_799_000_000]
@@ -169,6 +171,10 @@ def test_an_encrypted_parquet_is_named_as_one(tmp_path: Path, plaintext_footer: 
     message = "x.parquet is an encrypted Parquet: decrypt it first"
     with pytest.raises(SourceUnreadable, match=exactly(message)):
         inspect_parquet(path, name="x.parquet")
+    with duckdb.connect() as connection:
+        extensions.load(connection, "httpfs", extra="s3")  # it knows more ciphers
+        with pytest.raises(SourceUnreadable, match=exactly(message)):
+            inspect_parquet(path, name="x.parquet", connection=connection)
 
 
 def test_a_page_that_was_changed_is_found_by_its_checksum(lk: Lake, tmp_path: Path) -> None:

@@ -77,6 +77,9 @@ class SimStore:
     def data_url(self, key: str) -> str:
         return f"{self.url}/{key}"
 
+    def let_read(self, connection: object) -> None:
+        """Do nothing: no DuckDB reads here."""
+
     def _told(self, request: Request) -> Response:
         response = self._ask(request)
         match response.status:

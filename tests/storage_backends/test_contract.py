@@ -12,6 +12,7 @@ from typing import IO
 import duckdb
 import pytest
 
+from lake.query.sql import file_list
 from storage_backends import Listed, Store, is_refusal, open_store
 
 ODD_KEYS = [
@@ -345,8 +346,11 @@ def test_duckdb_reads_what_was_uploaded(store: Store, tmp_path: Path) -> None:
     duckdb.sql(f"copy (select 42 as answer) to '{source}'")
     store.upload(source, key)
 
-    query = "from read_parquet($1, hive_partitioning = false)"
-    assert duckdb.sql(query, params=[[store.data_url(key)]]).fetchall() == [(42,)]
+    connection = duckdb.connect()
+    store.let_read(connection)
+    files = file_list([store.data_url(key)])
+    query = f"select answer from read_parquet({files}, hive_partitioning = false)"
+    assert connection.sql(query).fetchall() == [(42,)]
 
 
 def test_the_store_s_time_is_aware_and_about_now(store: Store) -> None:

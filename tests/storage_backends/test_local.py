@@ -333,10 +333,10 @@ def test_open_store_takes_paths_and_file_urls(
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("s3://b/p", "no backend for s3:// in this version: use a folder"),
-        ("gs://b", "no backend for gs:// in this version: use a folder"),
-        ("az://c/p", "no backend for az:// in this version: use a folder"),
-        ("ftp://user:secret@h/", "no backend for ftp://: use a folder, as a path or as file:///p"),
+        ("s3://", "s3:// is followed by a bucket's name: s3://bucket/prefix$"),
+        ("gs://user:secret@b", "gs:// is followed by a bucket's name: gs://bucket/prefix$"),
+        ("az://c/../p", "'../p' is no key: it is relative"),
+        ("ftp://user:secret@h/", "no backend for ftp://: use s3://, gs://, az://, or a folder"),
         ("file://host/x", "file://host/x names a host or a relative path: write file:///path"),
         ("", "'' is no folder: give a path or file:///path"),
         ("file:///a%00b", r"'/a\\x00b' is no folder: give a path or file:///path"),

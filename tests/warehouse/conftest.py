@@ -9,6 +9,7 @@ import pytest
 
 from lake.query.sql import identifier, literal
 from lake.warehouse.load import PartitionLoad, TableLoad
+from storage_backends import open_store
 
 COLUMNS = (("day", "DATE"), ("trips", "BIGINT"), ("month", "VARCHAR"))
 LAKE = "0b5e"
@@ -28,16 +29,17 @@ def publish(tmp_path: Path) -> Publish:
         partitions = tuple(
             _partition(tmp_path, month, trips) for month, trips in sorted(months.items())
         )
-        fields = {
+        said: dict[str, Any] = {
             "lake_id": LAKE,
             "dataset": "curated.daily",
             "table": "marts.daily",
             "columns": COLUMNS,
             "partitions": partitions,
+            "let_read": open_store(str(tmp_path)).let_read,
             "description": "Trips per day",
             "owner": "data-platform",
         } | fields
-        return TableLoad(commit=commit, **fields)
+        return TableLoad(commit=commit, **said)
 
     return publish
 

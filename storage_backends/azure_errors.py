@@ -1,0 +1,79 @@
+"""What Azure and its SDK say, as the errors of `Store`; no message holds a key or a signature."""
+
+import errno
+
+from azure.core import exceptions as core
+
+_TEXTS = {
+    "ContainerNotFound": "there is no such container: make it (`az storage container create --name"
+    " {container}`), or mend the URL",
+    "ContainerBeingDeleted": "the container is being deleted: wait, make it again, or mend the URL",
+    "ContainerDisabled": "the container is disabled: ask its owner",
+    "AuthenticationFailed": "the credentials are not taken: look at"
+    " AZURE_STORAGE_CONNECTION_STRING, its key or signature, and at this host's clock",
+    "InvalidAuthenticationInfo": "the credentials are not taken: look at"
+    " AZURE_STORAGE_CONNECTION_STRING, or log in again (`az login`)",
+    "AccountIsDisabled": "the storage account is disabled: ask its owner",
+    "BlobArchived": "the object lies in an archive tier: rehydrate it first"
+    " (`az storage blob set-tier --tier Hot`)",
+    "BlobBeingRehydrated": "the object is on its way out of an archive tier: wait some hours",
+    "BlobImmutableDueToPolicy": "a policy keeps the object from being changed",
+}
+_LOGIN = "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and log in (`az login`)"
+
+
+def missing(url: str) -> PermissionError:
+    """Return the error for no credentials at all."""
+    return PermissionError(errno.EACCES, f"{url}: there are no credentials: {_LOGIN}")
+
+
+def malformed(url: str) -> PermissionError:
+    """Return the error for a connection string that is none."""
+    text = "AZURE_STORAGE_CONNECTION_STRING is none: copy it from the account's access keys"
+    return PermissionError(errno.EINVAL, f"{url}: {text}")
+
+
+def translated(exc: core.AzureError, *, url: str, container: str, key: str) -> OSError:
+    """Return the error of `Store` for one of the SDK's; whoever asks raises it `from` that."""
+    if isinstance(exc, core.HttpResponseError) and exc.status_code:
+        return _answered(exc, url, container, key)
+    if isinstance(exc, core.ClientAuthenticationError):
+        return PermissionError(errno.EACCES, f"{url}: no credentials are good: {_LOGIN}", key)
+    if isinstance(exc, (core.ServiceRequestTimeoutError, core.ServiceResponseTimeoutError)):
+        return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
+    if isinstance(exc, core.ServiceRequestError):
+        text = "cannot be reached: look at the network and at AZURE_STORAGE_CONNECTION_STRING"
+        return ConnectionError(errno.ECONNREFUSED, f"{url} {text}", key)
+    return ConnectionError(errno.EIO, f"{url} broke off ({type(exc).__name__}): try again", key)
+
+
+def code(exc: core.AzureError) -> str:
+    """Return Azure's own word for what is wrong."""
+    return str(getattr(getattr(exc, "error_code", None), "value", None) or _header(exc))
+
+
+def _header(exc: core.AzureError) -> str:
+    response = getattr(exc, "response", None)
+    return str(response.headers.get("x-ms-error-code", "")) if response is not None else ""
+
+
+def _answered(exc: core.HttpResponseError, url: str, container: str, key: str) -> OSError:
+    said, number = code(exc), int(exc.status_code or 0)
+    number_said = f"{said or 'no reason'}, HTTP {number}"
+    if text := _TEXTS.get(said):
+        text = f"{url}: {text.format(container=container)} ({number_said})"
+        return PermissionError(errno.EACCES, text, key)
+    if number == 404 and said in ("BlobNotFound", "ResourceNotFound"):
+        return FileNotFoundError(errno.ENOENT, "no such object", key)
+    if number == 412 or said == "BlobAlreadyExists":
+        return FileExistsError(errno.EEXIST, "the key is taken", key)
+    if number in (401, 403):
+        text = "these credentials may not do that: ask for the rights that `lake init --policy`"
+        return PermissionError(errno.EACCES, f"{url}: {text} prints ({number_said})", key)
+    if isinstance(exc, core.DecodeError) or (number in (200, 404) and not said):
+        text = "answered what no Azure does: look at AZURE_STORAGE_CONNECTION_STRING"
+        return ConnectionError(errno.EPROTO, f"{url} {text}", key)
+    if number in (400, 405, 411, 413):
+        text = f"refuses ({number_said}): look at credentials and rights"
+        return PermissionError(errno.EACCES, f"{url} {text}", key)
+    return ConnectionError(errno.EIO, f"{url} failed ({number_said}): try again", key)

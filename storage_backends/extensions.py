@@ -1,0 +1,38 @@
+"""DuckDB's extensions, out of wheels: nothing is downloaded at run time."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+def load(connection: Any, name: str, *, extra: str) -> None:
+    """Load the extension `name` into a DuckDB connection, which checks its signature.
+
+    Raises:
+        ImportError: its wheel is missing; the message holds the command that installs it.
+    """
+    spec = find_spec(f"duckdb_extension_{name}")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    files = [file for folder in folders for file in Path(folder).rglob(f"{name}.duckdb_extension")]
+    if not files:
+        raise ImportError(
+            f"DuckDB's extension {name} is not installed: pip install 'clearlake[{extra}]'",
+            name=name,
+        )
+    connection.execute(f"LOAD {quoted(str(files[0]))}")
+
+
+def secret(connection: Any, name: str, **settings: str | bool) -> None:
+    """Make, or make anew, a secret of this connection's DuckDB; what is empty is left out."""
+    said = ", ".join(
+        f"{key} {quoted(value) if isinstance(value, str) else str(value).lower()}"
+        for key, value in settings.items()
+        if value != ""
+    )
+    name = name.replace('"', '""')
+    connection.execute(f'CREATE OR REPLACE SECRET "{name}" ({said})')
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,274 @@
+"""A bucket of Google Cloud Storage, or of an emulator, as a store.
+
+Credentials are the application default ones; `STORAGE_EMULATOR_HOST` names an emulator, which is
+asked without any. `CLEARLAKE_GCS_KMS_KEY` is the key that everything is encrypted with.
+"""
+
+import errno
+import os
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO, NoReturn
+from urllib.parse import quote
+
+import google_crc32c
+import urllib3
+from google.api_core import exceptions as api
+from google.auth.transport.requests import Request
+from google.cloud.storage import Client
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests.adapters import HTTPAdapter
+
+from storage_backends import extensions, keys
+from storage_backends.gcs_errors import SDK, may_be_the_bucket, translated
+from storage_backends.ranges import fetch_in_parts
+from storage_backends.store import Listed
+
+_TIMEOUT_S = (10, 60)
+_AGAIN = DEFAULT_RETRY.with_timeout(45).with_delay(initial=0.2, multiplier=2, maximum=5)
+_CHUNK_BYTES = 16 << 20
+_FRESH_S = 600
+_MARK = "clearlake-upload"
+_RAISED = (*SDK, urllib3.exceptions.HTTPError, DataCorruption, InvalidResponse)
+
+
+def open_store(bucket: str, prefix: str) -> "GcsStore":
+    """Return the store at `gs://bucket/prefix`; nothing is asked."""
+    return GcsStore(bucket, prefix)
+
+
+class GcsStore:
+    """The objects of `bucket` whose names begin with `prefix/`."""
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self._name = bucket
+        self._root = f"{prefix}/" if prefix else ""
+        self._making = Lock()
+        self._said: tuple[datetime, float] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"gs://{self._name}/{self._root}".rstrip("/")
+
+    def put_new(self, key: str, data: bytes) -> None:
+        with self._asking(key):
+            _send(self._blob(key), BytesIO(data), len(data), if_generation_match=0, retry=None)
+
+    def put(self, key: str, data: bytes) -> None:
+        with self._asking(key):
+            _send(self._blob(key), BytesIO(data), len(data), retry=_AGAIN)
+
+    def upload(self, path: Path, key: str) -> None:
+        """Create `key` from the file at `path`; a large one goes in chunks, and is resumed.
+
+        The SDK sends again where an answer was lost, and is then told that the key is taken: by
+        which upload, a mark on the object says.
+        """
+        blob = self._blob(key)
+        blob.metadata = {_MARK: uuid.uuid4().hex}
+        with path.open("rb") as file, self._asking(key):
+            byte_count = os.fstat(file.fileno()).st_size
+            blob.chunk_size = _CHUNK_BYTES if byte_count > _CHUNK_BYTES else None
+            try:
+                _send(blob, file, byte_count, if_generation_match=0, retry=_AGAIN)
+            except api.PreconditionFailed:
+                if not self._is_marked(key, blob.metadata):
+                    raise
+
+    def scratch(self) -> Path | None:
+        return None
+
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        keys.check_range(key, start, length)
+        blob = self._blob(key)
+        if length == 0:
+            self.size(key)
+            return b""
+        with self._asking(key, is_read=True):
+            try:
+                return _read(blob, start, length)
+            except api.RequestRangeNotSatisfiable:
+                return b""
+
+    def download(self, key: str, path: Path) -> None:
+        """Write an object's bytes to a new file at `path`: ranges of one state of it, in parallel.
+
+        On failure, another checksum than the object's included, there is no file.
+        """
+        blob = self._blob(key)
+        with self._asking(key, is_read=True):
+            blob.reload(timeout=_TIMEOUT_S, retry=_AGAIN)
+
+            def read(start: int, length: int) -> bytes:
+                return _read(self._blob(key), start, length, if_generation_match=blob.generation)
+
+            fetch_in_parts(read, blob.size, path)
+        if blob.crc32c and _crc32c(path) != blob.crc32c:
+            path.unlink()
+            text = f"{self.url}: {key} came with another checksum than it was stored with:"
+            raise ConnectionError(errno.EIO, f"{text} try again", key)
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[Listed]:
+        """Give every object below `prefix` and behind `after`, by key; see `Store`.
+
+        The empty objects that consoles make for folders are none.
+        """
+        keys.check_prefix(prefix)
+        return self._listed(prefix, after)
+
+    def size(self, key: str) -> int:
+        blob = self._blob(key)
+        with self._asking(key):
+            blob.reload(timeout=_TIMEOUT_S, retry=_AGAIN)
+        return int(blob.size)
+
+    def delete(self, key: str) -> None:
+        try:
+            with self._asking(key):
+                self._blob(key).delete(timeout=_TIMEOUT_S, retry=_AGAIN)
+        except FileNotFoundError:
+            return
+
+    def now(self) -> datetime:
+        if self._said is None:
+            self._ask()
+        said, at = self._said or (datetime.now(UTC), time.monotonic())
+        return said + timedelta(seconds=time.monotonic() - at)
+
+    def data_url(self, key: str) -> str:
+        keys.check(key)
+        return self._web + quote(self._root + key, safe="/=~")
+
+    def let_read(self, connection: Any) -> None:
+        """Give DuckDB a token that is good for minutes at least; called again, a newer one."""
+        extensions.load(connection, "httpfs", extra="gcs")
+        name = f"clearlake_{self._name}"
+        if token := self._token():
+            extensions.secret(connection, name, TYPE="http", SCOPE=self._web, BEARER_TOKEN=token)
+
+    @property
+    def _web(self) -> str:
+        base: str = self._client._connection.API_BASE_URL
+        return f"{base.rstrip('/')}/{self._name}/"
+
+    def _token(self) -> str:
+        """Return a bearer token; an emulator needs none."""
+        held = self._client._credentials
+        with self._asking(""), self._making:
+            if not hasattr(held, "refresh") or os.environ.get("STORAGE_EMULATOR_HOST"):
+                return ""
+            expiry = held.expiry.replace(tzinfo=UTC) if held.expiry else None
+            is_short = expiry and expiry - datetime.now(UTC) < timedelta(seconds=_FRESH_S)
+            if not held.valid or is_short:
+                held.refresh(Request())
+        return str(held.token or "")
+
+    @cached_property
+    def _client(self) -> Any:
+        with self._asking(""), self._making:
+            client = Client()
+        session = client._http
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=64))
+        session.hooks["response"].append(self._note_time)
+        return client
+
+    def _note_time(self, response: Any, *_: Any, **__: Any) -> None:
+        if said := response.headers.get("Date", ""):
+            self._said = parsedate_to_datetime(said), time.monotonic()
+
+    def _blob(self, key: str) -> Any:
+        keys.check(key)
+        encryption = os.environ.get("CLEARLAKE_GCS_KMS_KEY") or None
+        return self._client.bucket(self._name).blob(self._root + key, kms_key_name=encryption)
+
+    def _is_marked(self, key: str, mark: dict[str, str]) -> bool:
+        found = self._blob(key)
+        try:
+            found.reload(timeout=_TIMEOUT_S, retry=_AGAIN)
+        except _RAISED:
+            return False
+        return bool(found.metadata == mark)
+
+    def _listed(self, prefix: str, after: str) -> Iterator[Listed]:
+        pages = self._client.list_blobs(
+            self._name,
+            prefix=self._root + prefix,
+            start_offset=self._root + after if after else None,
+            fields="items(name,size),nextPageToken",
+            timeout=_TIMEOUT_S,
+            retry=_AGAIN,
+        ).pages
+        while True:
+            with self._asking(prefix):
+                page = next(pages, None)
+            if page is None:
+                return
+            for blob in page:
+                key = blob.name.removeprefix(self._root)
+                if key > after and not key.endswith("/"):
+                    yield Listed(key, blob.size)
+
+    def _ask(self) -> None:
+        """Ask for the first name of the bucket: the cheapest question that any reader may ask."""
+        with self._asking(""):
+            next(iter(self._client.list_blobs(self._name, max_results=1, retry=_AGAIN)), None)
+
+    @contextmanager
+    def _asking(self, key: str, *, is_read: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except _RAISED as exc:
+            self._fail(exc, key, is_read=is_read)
+
+    def _fail(self, exc: Exception, key: str, *, is_read: bool) -> NoReturn:
+        if isinstance(exc, api.NotFound) and key and may_be_the_bucket(exc):
+            self._ask()
+        found = translated(exc, url=self.url, bucket=self._name, key=key)
+        if is_read and isinstance(found, FileExistsError):
+            text = f"{self.url}: {key} changed while it was read: try again"
+            raise ConnectionError(errno.EIO, text, key) from exc
+        raise found from exc
+
+
+def _send(blob: Any, file: BinaryIO, byte_count: int, **how: Any) -> None:
+    blob.upload_from_file(
+        file,
+        size=byte_count,
+        content_type="application/octet-stream",
+        checksum="crc32c",
+        timeout=_TIMEOUT_S,
+        **how,
+    )
+
+
+def _read(blob: Any, start: int, length: int | None, **how: Any) -> bytes:
+    """Return bytes as they are stored; the SDK holds whole ones against their checksum."""
+    found: bytes = blob.download_as_bytes(
+        start=start or None,
+        end=None if length is None else start + length - 1,
+        raw_download=True,
+        timeout=_TIMEOUT_S,
+        retry=_AGAIN,
+        **how,
+    )
+    return found
+
+
+def _crc32c(path: Path) -> str:
+    """Return a file's CRC-32C as Cloud Storage writes it: base64 of big-endian bytes."""
+    found = google_crc32c.Checksum()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return b64encode(found.digest()).decode()

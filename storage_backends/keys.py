@@ -1,0 +1,38 @@
+"""What a key may be, in every store alike, so that a lake can be copied from any to any other."""
+
+
+def check(key: str) -> None:
+    """Make sure that `key` is one.
+
+    Raises:
+        ValueError: it would lie outside of the root, or is no key at all.
+    """
+    if "\\" in key or "\0" in key or not {"", ".", ".."}.isdisjoint(key.split("/")):
+        raise ValueError(
+            f"{key!r} is no key: it is relative, without '.', '..', empty segments,"
+            " backslash or NUL"
+        )
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{key!r} is no key: it is no valid text (a lone surrogate)") from None
+
+
+def check_prefix(prefix: str) -> None:
+    """Make sure that the folder which `prefix` begins with is one below the root.
+
+    Raises:
+        ValueError: it leads out.
+    """
+    if folder := prefix.rpartition("/")[0]:
+        check(folder)
+
+
+def check_range(key: str, start: int, length: int | None) -> None:
+    """Make sure that a range is one.
+
+    Raises:
+        ValueError: it is negative.
+    """
+    if start < 0 or (length is not None and length < 0):
+        raise ValueError(f"cannot read {length} bytes of {key!r} from {start}: both are 0 or more")

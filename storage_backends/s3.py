@@ -1,0 +1,262 @@
+"""A bucket of S3, or of what speaks its protocol (MinIO, R2, LocalStack …), as a store.
+
+Credentials, region and endpoint come from boto3's own chain: `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`,
+`AWS_REGION`, `AWS_ENDPOINT_URL` and so on. `CLEARLAKE_S3_SSE` (`AES256`, `aws:kms`) and
+`CLEARLAKE_S3_SSE_KMS_KEY_ID` are passed on with everything that is written.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cache, cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+import urllib3
+from botocore import exceptions as boto
+from botocore.config import Config
+from botocore.loaders import create_loader
+
+from storage_backends import extensions, keys, s3_upload
+from storage_backends.ranges import PART_BYTES, fetch_in_parts
+from storage_backends.s3_errors import code, translated
+from storage_backends.store import Listed
+
+_CONNECT_S, _ANSWER_S = 10, 60
+"""MinIO holds a key for 30 s behind a writer that froze, so waiting for less gives up first."""
+
+
+@cache
+def _models() -> Any:
+    return create_loader()
+
+
+def open_store(bucket: str, prefix: str) -> "S3Store":
+    """Return the store at `s3://bucket/prefix`; nothing is asked."""
+    return S3Store(bucket, prefix)
+
+
+class S3Store:
+    """The objects of `bucket` whose keys begin with `prefix/`."""
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self._bucket = bucket
+        self._root = f"{prefix}/" if prefix else ""
+        self._making = Lock()
+        self._said: tuple[datetime, float] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self._bucket}/{self._root}".rstrip("/")
+
+    def put_new(self, key: str, data: bytes) -> None:
+        self._check(key)
+        with self._asking(key):
+            self._once.put_object(**self._at(key), **self._encryption, Body=data, IfNoneMatch="*")
+
+    def put(self, key: str, data: bytes) -> None:
+        self._check(key)
+        with self._asking(key):
+            self._client.put_object(**self._at(key), **self._encryption, Body=data)
+
+    def upload(self, path: Path, key: str) -> None:
+        """Create `key` from the file at `path`; a large one in parts, several at once."""
+        self._check(key)
+        with self._asking(key):
+            s3_upload.upload(self._client, path, self._at(key), self._encryption)
+
+    def scratch(self) -> Path | None:
+        return None
+
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        self._check(key)
+        keys.check_range(key, start, length)
+        if length == 0:
+            self.size(key)
+            return b""
+        if start == 0 and length is None:
+            return self._read(key)[0]
+        end = "" if length is None else str(start + length - 1)
+        return self._read(key, Range=f"bytes={start}-{end}")[0]
+
+    def download(self, key: str, path: Path) -> None:
+        """Write an object's bytes to a new file at `path`: ranges of one state of it, in parallel.
+
+        On failure there is no file.
+        """
+        self._check(key)
+        first, answer = self._read(key, Range=f"bytes=0-{PART_BYTES - 1}")
+        byte_count = int(answer.get("ContentRange", "/0").rpartition("/")[2])
+
+        def read(start: int, length: int) -> bytes:
+            if start == 0:
+                return first
+            wanted = f"bytes={start}-{start + length - 1}"
+            return self._read(key, Range=wanted, IfMatch=answer["ETag"])[0]
+
+        fetch_in_parts(read, byte_count, path)
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[Listed]:
+        """Give every object below `prefix` and behind `after`, by key; see `Store`.
+
+        The empty objects that consoles make for folders are none.
+        """
+        keys.check_prefix(prefix)
+        return self._listed(prefix, after)
+
+    def size(self, key: str) -> int:
+        self._check(key)
+        with self._asking(key):
+            try:
+                return int(self._client.head_object(**self._at(key))["ContentLength"])
+            except boto.ClientError as exc:
+                if code(exc) == "404":  # an answer to HEAD has no text, so a bucket may be meant
+                    self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+                raise
+
+    def delete(self, key: str) -> None:
+        self._check(key)
+        with self._asking(key):
+            self._client.delete_object(**self._at(key))
+
+    def now(self) -> datetime:
+        if self._said is None:
+            with self._asking(""):
+                self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+        said, at = self._said or (datetime.now(UTC), time.monotonic())
+        return said + timedelta(seconds=time.monotonic() - at)
+
+    def data_url(self, key: str) -> str:
+        keys.check(key)
+        return f"s3://{self._bucket}/{self._root}{key}"
+
+    def let_read(self, connection: Any) -> None:
+        """Give DuckDB the credentials as they are now; called again, the renewed ones."""
+        extensions.load(connection, "httpfs", extra="s3")
+        endpoint = urlsplit(self._client.meta.endpoint_url)
+        is_aws = (endpoint.hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        held = self._session.get_credentials()
+        found = held.get_frozen_credentials() if held else None
+        extensions.secret(
+            connection,
+            f"clearlake_{self._bucket}",
+            TYPE="s3",
+            SCOPE=f"s3://{self._bucket}",
+            KEY_ID=found.access_key if found else "",
+            SECRET=found.secret_key if found else "",
+            SESSION_TOKEN=(found.token or "") if found else "",
+            REGION=self._client.meta.region_name or "",
+            ENDPOINT="" if is_aws else endpoint.netloc,
+            URL_STYLE="path" if self._is_by_path else "vhost",
+            USE_SSL=endpoint.scheme == "https",
+        )
+
+    @cached_property
+    def _session(self) -> Any:
+        session = botocore.session.Session()
+        # Its models of the protocol are 100 ms to read, so a process does that once.
+        session.register_component("data_loader", _models())
+        return boto3.session.Session(botocore_session=session)
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._made(tries=5)
+
+    @cached_property
+    def _once(self) -> Any:
+        """A client that sends a request once: a retry of a commit would answer itself."""
+        return self._made(tries=1)
+
+    @property
+    def _is_by_path(self) -> bool:
+        """Whether the bucket's name goes into the path: its host has no name or no certificate."""
+        return "." in self._bucket or any(
+            os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        )
+
+    def _made(self, *, tries: int) -> Any:
+        config = Config(
+            connect_timeout=_CONNECT_S,
+            read_timeout=_ANSWER_S,
+            max_pool_connections=64,
+            retries={"mode": "standard", "total_max_attempts": tries},
+            s3={"addressing_style": "path" if self._is_by_path else "auto"},
+        )
+        with self._making:  # making clients is the one thing that a session does not share
+            client = self._session.client("s3", config=config)
+        client.meta.events.register("after-call.s3", self._note_time)
+        return client
+
+    def _note_time(self, http_response: Any, **_: Any) -> None:
+        said = http_response.headers.get("Date", "") if http_response is not None else ""
+        if said:
+            self._said = parsedate_to_datetime(said).astimezone(UTC), time.monotonic()
+
+    @cached_property
+    def _encryption(self) -> dict[str, str]:
+        names = {
+            "ServerSideEncryption": "CLEARLAKE_S3_SSE",
+            "SSEKMSKeyId": "CLEARLAKE_S3_SSE_KMS_KEY_ID",
+        }
+        return {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._root + key}
+
+    def _check(self, key: str) -> None:
+        keys.check(key)
+
+    def _read(self, key: str, **asked: str) -> tuple[bytes, dict[str, Any]]:
+        """Return bytes, as many as were announced, and the answer that they came with."""
+        with self._asking(key, is_read=True):
+            try:
+                answer = self._client.get_object(**self._at(key), **asked)
+            except boto.ClientError as exc:
+                if code(exc) == "InvalidRange":
+                    return b"", {}
+                raise
+            return answer["Body"].read(), answer
+
+    def _listed(self, prefix: str, after: str) -> Iterator[Listed]:
+        last = prefix.rpartition("/")[2]
+        # MinIO refuses these as a path that leads out, though other keys begin so.
+        broad = prefix.removesuffix(last) if last in (".", "..") else prefix
+        asked = {"Bucket": self._bucket, "Prefix": self._root + broad}
+        if after:
+            asked["StartAfter"] = self._root + after
+        pages = None
+        while True:
+            with self._asking(prefix):
+                pages = pages or iter(self._pages(asked))
+                page = next(pages, None)
+            if page is None:
+                return
+            for item in page.get("Contents", ()):
+                key = item["Key"].removeprefix(self._root)
+                if key > after and key.startswith(prefix) and not key.endswith("/"):
+                    yield Listed(key, item["Size"])
+
+    def _pages(self, asked: dict[str, str]) -> Any:
+        return self._client.get_paginator("list_objects_v2").paginate(**asked)
+
+    @contextmanager
+    def _asking(self, key: str, *, is_read: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except (boto.ClientError, boto.BotoCoreError, urllib3.exceptions.HTTPError) as exc:
+            self._fail(exc, key, is_read=is_read)
+
+    def _fail(self, exc: Exception, key: str, *, is_read: bool) -> NoReturn:
+        found = translated(exc, url=self.url, bucket=self._bucket, key=key)
+        if is_read and isinstance(found, FileExistsError):
+            text = f"{self.url}: {key} changed while it was read: try again"
+            raise ConnectionError(errno.EIO, text, key) from exc
+        raise found from exc

@@ -1,0 +1,88 @@
+"""What S3 and its SDK say, as the errors of `Store`; no message holds a key or a signature."""
+
+import errno
+
+from botocore import exceptions as boto
+
+_TEXTS = {
+    "NoSuchBucket": "there is no such bucket: make it (`aws s3 mb s3://{bucket}`), or mend the URL",
+    "InvalidAccessKeyId": "the access key is not known there: look at AWS_ACCESS_KEY_ID, or at the"
+    " profile that AWS_PROFILE names",
+    "SignatureDoesNotMatch": "the secret key does not fit the access key: look at"
+    " AWS_SECRET_ACCESS_KEY",
+    "ExpiredToken": "the session token has expired: get a new one, then run the same command again",
+    "ExpiredTokenException": "the session token has expired: get a new one, then run the same"
+    " command again",
+    "InvalidToken": "the session token is not valid: get a new one",
+    "RequestTimeTooSkewed": "this host's clock is too far off: set it, then run the same command"
+    " again",
+    "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION to its own",
+    "PermanentRedirect": "the bucket is in another region: set AWS_REGION to its own",
+    "IllegalLocationConstraintException": "the bucket is in another region: set AWS_REGION to its"
+    " own",
+    "InvalidObjectState": "the object lies in an archive tier: restore it first"
+    " (`aws s3api restore-object`)",
+    "AccessDenied": "these credentials may not do that: ask for the rights that"
+    " `lake init --policy` prints",
+}
+_NOT_FOUND = ("NoSuchKey", "404", "NotFound")
+_NO_CREDENTIALS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.UnauthorizedSSOTokenError,
+    boto.SSOTokenLoadError,
+    boto.TokenRetrievalError,
+    boto.ProfileNotFound,
+)
+
+
+def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
+    """Return the error of `Store` for one of the SDK's; whoever asks raises it `from` that."""
+    if isinstance(exc, boto.ClientError):
+        return _answered(exc, url, bucket, key)
+    if isinstance(exc, _NO_CREDENTIALS):
+        text = "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or"
+        return PermissionError(errno.EACCES, f"{url}: {text} AWS_PROFILE", key)
+    if isinstance(exc, boto.ParamValidationError):
+        return PermissionError(errno.EINVAL, f"{url}: {bucket!r} can be no bucket's name", key)
+    if isinstance(exc, (boto.ReadTimeoutError, boto.ConnectTimeoutError)):
+        return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
+    if isinstance(exc, boto.ResponseParserError):
+        text = "answered what no S3 does: look at AWS_ENDPOINT_URL"
+        return ConnectionError(errno.EPROTO, f"{url} {text}", key)
+    if isinstance(exc, boto.FlexibleChecksumError):
+        text = "came with another checksum than it was stored with: try again"
+        return ConnectionError(errno.EIO, f"{url}: {key} {text}", key)
+    if isinstance(exc, boto.EndpointConnectionError):
+        text = "cannot be reached: look at the network and at AWS_ENDPOINT_URL"
+        return ConnectionError(errno.ECONNREFUSED, f"{url} {text}", key)
+    return ConnectionError(errno.EIO, f"{url} broke off ({type(exc).__name__}): try again", key)
+
+
+def status(exc: boto.ClientError) -> int:
+    """Return the HTTP status of an answer."""
+    return int(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def code(exc: boto.ClientError) -> str:
+    """Return S3's own word for what is wrong."""
+    return str(exc.response.get("Error", {}).get("Code", ""))
+
+
+def _answered(exc: boto.ClientError, url: str, bucket: str, key: str) -> OSError:
+    said, number = code(exc), status(exc)
+    if said in _NOT_FOUND:
+        return FileNotFoundError(errno.ENOENT, "no such object", key)
+    if number == 412:
+        return FileExistsError(errno.EEXIST, "the key is taken", key)
+    number_said = f"{said or 'no reason'}, HTTP {number}"
+    if text := _TEXTS.get(said):
+        return PermissionError(
+            errno.EACCES, f"{url}: {text.format(bucket=bucket)} ({number_said})", key
+        )
+    if number in (400, 401, 403, 405, 411, 413):
+        return PermissionError(
+            errno.EACCES, f"{url} refuses ({number_said}): look at credentials and rights", key
+        )
+    return ConnectionError(errno.EIO, f"{url} failed ({number_said}): try again", key)

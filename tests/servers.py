@@ -1,0 +1,41 @@
+"""Servers of the clouds' protocols, on loopback; `localstack/services.py` starts them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCRIPT = Path(__file__).parent.parent / "localstack" / "services.py"
+BUCKET = "clearlake"
+SURROUNDINGS = dict(os.environ)
+"""As they were before a test changed them: a server's program stays in the developer's cache."""
+
+
+@contextmanager
+def running(*names: str) -> Iterator[dict[str, str]]:
+    """Run servers, and give the environment in which their clients find them.
+
+    They end with this process, however that ends: they wait for the end of its pipe.
+    """
+    with subprocess.Popen(
+        [sys.executable, str(SCRIPT), *names, "--with-parent"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=SURROUNDINGS,
+        text=True,
+    ) as server:
+        assert server.stdin
+        assert server.stdout
+        told = {}
+        for line in server.stdout:
+            if line == "ready\n":
+                break
+            key, _, value = line.removeprefix("export ").strip().partition("=")
+            told[key] = value.strip("'")
+        else:
+            raise RuntimeError(f"{', '.join(names)} did not start; its own words are above")
+        yield told
+        server.stdin.close()
+        server.wait(30)
