@@ -28,10 +28,9 @@ from requests.adapters import HTTPAdapter
 
 from storage_backends import azure_upload, extensions, keys
 from storage_backends.azure_errors import malformed, missing, translated
+from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import fetch_in_parts
 from storage_backends.store import Listed
-
-_CONNECT_S, _ANSWER_S = 10, 60
 
 
 def open_store(bucket: str, prefix: str) -> "AzureStore":
@@ -192,8 +191,8 @@ class AzureStore:
             session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=64))
         how: dict[str, Any] = {
             "retry_policy": retry,
-            "connection_timeout": _CONNECT_S,
-            "read_timeout": _ANSWER_S,
+            "connection_timeout": CONNECT_S,
+            "read_timeout": answer_s(),
             "raw_response_hook": self._note_time,
             "transport": RequestsTransport(session=session, session_owner=False),
         }

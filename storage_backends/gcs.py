@@ -8,6 +8,7 @@ import errno
 import os
 import time
 import uuid
+import weakref
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,11 +31,11 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from storage_backends import extensions, keys
-from storage_backends.gcs_errors import SDK, may_be_the_bucket, translated
+from storage_backends.gcs_errors import SDK, may_be_the_bucket, translated, unheard
+from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import fetch_in_parts
 from storage_backends.store import Listed
 
-_TIMEOUT_S = (10, 60)
 _AGAIN = DEFAULT_RETRY.with_timeout(45).with_delay(initial=0.2, multiplier=2, maximum=5)
 _CHUNK_BYTES = 16 << 20
 _FRESH_S = 600
@@ -61,12 +62,18 @@ class GcsStore:
         return f"gs://{self._name}/{self._root}".rstrip("/")
 
     def put_new(self, key: str, data: bytes) -> None:
+        blob = self._blob(key)
         with self._asking(key):
-            _send(self._blob(key), BytesIO(data), len(data), if_generation_match=0, retry=None)
+            _send(blob, BytesIO(data), len(data), if_generation_match=0, retry=None)
+        if not blob.generation:
+            raise unheard(self.url, key)
 
     def put(self, key: str, data: bytes) -> None:
+        blob = self._blob(key)
         with self._asking(key):
-            _send(self._blob(key), BytesIO(data), len(data), retry=_AGAIN)
+            _send(blob, BytesIO(data), len(data), retry=_AGAIN)
+        if not blob.generation:
+            raise unheard(self.url, key)
 
     def upload(self, path: Path, key: str) -> None:
         """Create `key` from the file at `path`; a large one goes in chunks, and is resumed.
@@ -84,6 +91,9 @@ class GcsStore:
             except api.PreconditionFailed:
                 if not self._is_marked(key, blob.metadata):
                     raise
+            else:
+                if not blob.generation and not self._is_marked(key, blob.metadata):
+                    raise unheard(self.url, key)
 
     def scratch(self) -> Path | None:
         return None
@@ -107,7 +117,7 @@ class GcsStore:
         """
         blob = self._blob(key)
         with self._asking(key, is_read=True):
-            blob.reload(timeout=_TIMEOUT_S, retry=_AGAIN)
+            blob.reload(timeout=_timeout(), retry=_AGAIN)
 
             def read(start: int, length: int) -> bytes:
                 return _read(self._blob(key), start, length, if_generation_match=blob.generation)
@@ -129,13 +139,13 @@ class GcsStore:
     def size(self, key: str) -> int:
         blob = self._blob(key)
         with self._asking(key):
-            blob.reload(timeout=_TIMEOUT_S, retry=_AGAIN)
+            blob.reload(timeout=_timeout(), retry=_AGAIN)
         return int(blob.size)
 
     def delete(self, key: str) -> None:
         try:
             with self._asking(key):
-                self._blob(key).delete(timeout=_TIMEOUT_S, retry=_AGAIN)
+                self._blob(key).delete(timeout=_timeout(), retry=_AGAIN)
         except FileNotFoundError:
             return
 
@@ -176,8 +186,11 @@ class GcsStore:
     @cached_property
     def _client(self) -> Any:
         with self._asking(""), self._making:
+            # Names of buckets in traces are not worth a request of each process.
+            os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
             client = Client()
         session = client._http
+        weakref.finalize(self, session.close)
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=64))
         session.hooks["response"].append(self._note_time)
@@ -195,7 +208,7 @@ class GcsStore:
     def _is_marked(self, key: str, mark: dict[str, str]) -> bool:
         found = self._blob(key)
         try:
-            found.reload(timeout=_TIMEOUT_S, retry=_AGAIN)
+            found.reload(timeout=_timeout(), retry=_AGAIN)
         except _RAISED:
             return False
         return bool(found.metadata == mark)
@@ -206,7 +219,7 @@ class GcsStore:
             prefix=self._root + prefix,
             start_offset=self._root + after if after else None,
             fields="items(name,size),nextPageToken",
-            timeout=_TIMEOUT_S,
+            timeout=_timeout(),
             retry=_AGAIN,
         ).pages
         while True:
@@ -241,13 +254,17 @@ class GcsStore:
         raise found from exc
 
 
+def _timeout() -> tuple[float, float]:
+    return CONNECT_S, answer_s()
+
+
 def _send(blob: Any, file: BinaryIO, byte_count: int, **how: Any) -> None:
     blob.upload_from_file(
         file,
         size=byte_count,
         content_type="application/octet-stream",
         checksum="crc32c",
-        timeout=_TIMEOUT_S,
+        timeout=_timeout(),
         **how,
     )
 
@@ -258,7 +275,7 @@ def _read(blob: Any, start: int, length: int | None, **how: Any) -> bytes:
         start=start or None,
         end=None if length is None else start + length - 1,
         raw_download=True,
-        timeout=_TIMEOUT_S,
+        timeout=_timeout(),
         retry=_AGAIN,
         **how,
     )

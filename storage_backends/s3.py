@@ -26,12 +26,12 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 
 from storage_backends import extensions, keys, s3_upload
+from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import PART_BYTES, fetch_in_parts
-from storage_backends.s3_errors import code, translated
+from storage_backends.s3_errors import code, translated, unheard
 from storage_backends.store import Listed
 
-_CONNECT_S, _ANSWER_S = 10, 60
-"""MinIO holds a key for 30 s behind a writer that froze, so waiting for less gives up first."""
+_TRIES = 4
 
 
 @cache
@@ -60,12 +60,16 @@ class S3Store:
     def put_new(self, key: str, data: bytes) -> None:
         self._check(key)
         with self._asking(key):
-            self._once.put_object(**self._at(key), **self._encryption, Body=data, IfNoneMatch="*")
+            answer = self._once.put_object(
+                **self._at(key), **self._encryption, Body=data, IfNoneMatch="*"
+            )
+        self._heard(answer, key)
 
     def put(self, key: str, data: bytes) -> None:
         self._check(key)
         with self._asking(key):
-            self._client.put_object(**self._at(key), **self._encryption, Body=data)
+            answer = self._client.put_object(**self._at(key), **self._encryption, Body=data)
+        self._heard(answer, key)
 
     def upload(self, path: Path, key: str) -> None:
         """Create `key` from the file at `path`; a large one in parts, several at once."""
@@ -149,7 +153,7 @@ class S3Store:
             connection,
             f"clearlake_{self._bucket}",
             TYPE="s3",
-            SCOPE=f"s3://{self._bucket}",
+            SCOPE=f"s3://{self._bucket}/",
             KEY_ID=found.access_key if found else "",
             SECRET=found.secret_key if found else "",
             SESSION_TOKEN=(found.token or "") if found else "",
@@ -184,8 +188,8 @@ class S3Store:
 
     def _made(self, *, tries: int) -> Any:
         config = Config(
-            connect_timeout=_CONNECT_S,
-            read_timeout=_ANSWER_S,
+            connect_timeout=CONNECT_S,
+            read_timeout=answer_s(),
             max_pool_connections=64,
             retries={"mode": "standard", "total_max_attempts": tries},
             s3={"addressing_style": "path" if self._is_by_path else "auto"},
@@ -214,16 +218,29 @@ class S3Store:
     def _check(self, key: str) -> None:
         keys.check(key)
 
+    def _heard(self, answer: dict[str, Any], key: str) -> None:
+        """Take no answer without an object for one: it may be an error behind a 200."""
+        if "ETag" not in answer:
+            raise unheard(self.url, key)
+
     def _read(self, key: str, **asked: str) -> tuple[bytes, dict[str, Any]]:
-        """Return bytes, as many as were announced, and the answer that they came with."""
+        """Return bytes, as many as were announced, and the answer that they came with.
+
+        The SDK asks again until an answer begins; one that breaks off is asked for again here.
+        """
         with self._asking(key, is_read=True):
-            try:
-                answer = self._client.get_object(**self._at(key), **asked)
-            except boto.ClientError as exc:
-                if code(exc) == "InvalidRange":
-                    return b"", {}
-                raise
-            return answer["Body"].read(), answer
+            for left in reversed(range(_TRIES)):
+                try:
+                    answer = self._client.get_object(**self._at(key), **asked)
+                    return answer["Body"].read(), answer
+                except boto.ClientError as exc:
+                    if code(exc) == "InvalidRange":
+                        return b"", {}
+                    raise
+                except (boto.HTTPClientError, boto.IncompleteReadError, boto.FlexibleChecksumError):
+                    if not left:
+                        raise
+        raise AssertionError("unreachable")
 
     def _listed(self, prefix: str, after: str) -> Iterator[Listed]:
         last = prefix.rpartition("/")[2]

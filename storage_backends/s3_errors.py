@@ -3,6 +3,7 @@
 import errno
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 _TEXTS = {
     "NoSuchBucket": "there is no such bucket: make it (`aws s3 mb s3://{bucket}`), or mend the URL",
@@ -37,6 +38,11 @@ _NO_CREDENTIALS = (
 )
 
 
+def unheard(url: str, key: str) -> ConnectionError:
+    """Return the error for an answer that says nothing of the object it should speak of."""
+    return ConnectionError(errno.EPROTO, f"{url}: the answer names no object: try again", key)
+
+
 def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
     """Return the error of `Store` for one of the SDK's; whoever asks raises it `from` that."""
     if isinstance(exc, boto.ClientError):
@@ -48,7 +54,7 @@ def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
         return PermissionError(errno.EINVAL, f"{url}: {bucket!r} can be no bucket's name", key)
     if isinstance(exc, (boto.ReadTimeoutError, boto.ConnectTimeoutError)):
         return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
-    if isinstance(exc, boto.ResponseParserError):
+    if isinstance(exc, ResponseParserError):
         text = "answered what no S3 does: look at AWS_ENDPOINT_URL"
         return ConnectionError(errno.EPROTO, f"{url} {text}", key)
     if isinstance(exc, boto.FlexibleChecksumError):

@@ -33,7 +33,11 @@ def upload(client: Any, path: Path, at: dict[str, str], encryption: dict[str, st
         byte_count = os.fstat(file.fileno()).st_size
         if byte_count <= _WHOLE_BYTES:
             body = file.read()
-            client.put_object(**at, **encryption, Body=body, Metadata=mark, IfNoneMatch="*")
+            answer = client.put_object(
+                **at, **encryption, Body=body, Metadata=mark, IfNoneMatch="*"
+            )
+            if "ETag" not in answer and not _is_marked(client, at, mark):
+                raise boto.HTTPClientError(error="the answer names no object")
         else:
             made = client.create_multipart_upload(
                 **at, **encryption, Metadata=mark, ChecksumAlgorithm="CRC32"

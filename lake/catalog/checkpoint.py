@@ -22,6 +22,7 @@ from lake.catalog.entries import FORMAT, Built, Column, Schema
 from lake.catalog.get import get
 from lake.catalog.identity import Identity
 from lake.catalog.state import Dataset, State
+from lake.download import download
 from lake.errors import LakeTooNew, StoreUnavailable
 from storage_backends import Store
 
@@ -118,11 +119,9 @@ def _download(store: Store, key: str, path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         try:
-            store.download(key, Path(folder) / "part")
+            download(store, key, Path(folder) / "part")
         except FileNotFoundError:
             return False
-        except OSError as exc:
-            raise StoreUnavailable(f"cannot read {key} in {store.url}: {exc}") from exc
         (Path(folder) / "part").replace(path)
     return _is_whole(path)
 

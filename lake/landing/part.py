@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lake import layout
 from lake.catalog.entries import File, schema_id
+from lake.download import download
 from lake.errors import VersionConflict
 from lake.landing.inspect import Inspected, check_partition_column, inspect_parquet
 from lake.landing.order import Order
@@ -186,6 +187,6 @@ def upload(attempt: Attempt, path: Path, key: str) -> None:
     except FileExistsError:
         with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
             there = Path(scratch) / "there"
-            attempt.log.store.download(key, there)
+            download(attempt.log.store, key, there)
             if sha256_of(there) != sha256_of(path):
                 raise VersionConflict(f"{key} is there with other bytes: run it again") from None

@@ -10,6 +10,7 @@ from lake.catalog.log import Log
 from lake.catalog.state import Partition, Version
 from lake.config import Source
 from lake.config.types import Reading
+from lake.download import download
 from lake.errors import FileDamaged, LakeError
 from lake.landing.land import Found, commit
 from lake.landing.order import Landing, Order
@@ -100,7 +101,7 @@ class _Fetch:
     def __call__(self, url: str, to: Path, **_: object) -> Fetched:
         file, origin = self._files[url], self._held.landed.origin
         try:
-            self._log.store.download(url, to)
+            download(self._log.store, url, to)
         except FileNotFoundError:
             raise FileDamaged(
                 f"{url} is missing in {self._log.store.url}: restore it from a copy of the lake"

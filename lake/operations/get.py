@@ -13,6 +13,7 @@ import duckdb
 from lake.catalog.collected import refuse_collected, why_missing
 from lake.catalog.entries import File
 from lake.catalog.state import Version
+from lake.download import download
 from lake.errors import FileDamaged, InvalidAddress, StoreUnavailable
 from lake.landing.stage import sha256_of
 from lake.layout import object_name, version_folder
@@ -193,7 +194,7 @@ def _write(lake: "Lake", file: File, path: Path) -> None:
 
 def _download(lake: "Lake", file: File, path: Path) -> None:
     try:
-        lake.log.store.download(file.key, path)
+        download(lake.log.store, file.key, path)
     except FileNotFoundError:
         raise why_missing(lake.log, lake.state, file.key, what=file.key) or FileDamaged(
             f"{file.key} is missing in {lake.url}: restore it from a copy"

@@ -1,6 +1,10 @@
 """An empty lake, a file to land into it, and a project that was walked once."""
 
+import re
 import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
@@ -9,8 +13,15 @@ import pytest
 import lake
 from lake.lake import Lake
 from lake.query.sql import literal
+from storage_backends import Store, open_store
 from tests.faults import example
 from tests.faults.example import Project
+from tests.faults.proxy import Proxy
+from tests.servers import BUCKET
+
+ANSWER_S = "2"
+_SERVER = re.compile(r"http://127\.0\.0\.1:\d+")
+_SCHEMES = {"minio": "s3", "fake_gcs": "gs", "azurite": "az"}
 
 
 @pytest.fixture
@@ -48,3 +59,40 @@ def project(tmp_path: Path) -> Project:
     made = Project(example.make(tmp_path / "project"))
     made.init()
     return made
+
+
+class Proxies:
+    """One proxy before each server."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._running: dict[str, Proxy] = {}
+
+    def before(self, told: Mapping[str, str]) -> tuple[Proxy, dict[str, str]]:
+        """Return the proxy of a server, and what that server's clients are told, by way of it."""
+        (found,) = {match[0] for value in told.values() if (match := _SERVER.search(value))}
+        if found not in self._running:
+            self._running[found] = self._stack.enter_context(Proxy.before(found))
+        proxy = self._running[found]
+        return proxy, {name: value.replace(found, proxy.url) for name, value in told.items()}
+
+
+@pytest.fixture(scope="session")
+def proxies() -> Iterator[Proxies]:
+    with ExitStack() as stack:
+        yield Proxies(stack)
+
+
+@pytest.fixture(params=list(_SCHEMES))
+def proxied(
+    request: pytest.FixtureRequest, proxies: Proxies, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Proxy, Store]:
+    """A proxy in front of a real server, and an empty store behind it."""
+    told: Mapping[str, str] = request.getfixturevalue(request.param)
+    proxy, told = proxies.before(told)
+    proxy.fail()
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CLEARLAKE_ANSWER_S", ANSWER_S)
+    url = f"{_SCHEMES[request.param]}://{BUCKET}/{uuid.uuid4().hex}/a lake"
+    return proxy, open_store(url)
