@@ -142,6 +142,13 @@ class AzureStore:
         keys.check(key)
         return f"az://{self._container}/{self._root}{key}"
 
+    def protection(self) -> str:
+        with self._asking(""):
+            found = self._client.get_container_properties()
+        lock = found.has_immutability_policy or found.has_legal_hold
+        versioning = bool(found.immutable_storage_with_versioning_enabled)
+        return keys.protection(versioning=versioning, lock=bool(lock))
+
     def let_read(self, connection: Any) -> None:
         """Give DuckDB what this store's own client has; where that is a chain, DuckDB's own."""
         extensions.load(connection, "azure", extra="azure")

@@ -1,8 +1,11 @@
 """DuckDB's extensions, out of wheels: nothing is downloaded at run time."""
 
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import Any
+
+from storage_backends.patience import answer_s
 
 
 def load(connection: Any, name: str, *, extra: str) -> None:
@@ -20,6 +23,10 @@ def load(connection: Any, name: str, *, extra: str) -> None:
             name=name,
         )
     connection.execute(f"LOAD {quoted(str(files[0]))}")
+    if name == "httpfs":
+        connection.execute(f"SET http_timeout = {ceil(answer_s())}")
+        # What a lake names is never changed, so its size need not be asked for again.
+        connection.execute("SET enable_http_metadata_cache = true")
 
 
 def secret(connection: Any, name: str, **settings: str | bool) -> None:

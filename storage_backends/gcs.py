@@ -159,6 +159,13 @@ class GcsStore:
         keys.check(key)
         return self._web + quote(self._root + key, safe="/=~")
 
+    def protection(self) -> str:
+        bucket = self._client.bucket(self._name)
+        with self._asking(""):
+            bucket.reload(timeout=_timeout(), retry=_AGAIN)
+        lock = bool(bucket.retention_period or bucket.default_event_based_hold)
+        return keys.protection(versioning=bool(bucket.versioning_enabled), lock=lock)
+
     def let_read(self, connection: Any) -> None:
         """Give DuckDB a token that is good for minutes at least; called again, a newer one."""
         extensions.load(connection, "httpfs", extra="gcs")

@@ -36,3 +36,11 @@ def check_range(key: str, start: int, length: int | None) -> None:
     """
     if start < 0 or (length is not None and length < 0):
         raise ValueError(f"cannot read {length} bytes of {key!r} from {start}: both are 0 or more")
+
+
+def protection(*, versioning: bool, lock: bool) -> str:
+    """Return what a bucket keeps, in words, and what that means for a collection."""
+    said = f"versioning {'on' if versioning else 'off'}, object lock {'on' if lock else 'off'}"
+    if lock:
+        return f"{said}: `lake gc` can delete nothing before the lock ends"
+    return f"{said}: what `lake gc` deletes is kept" if versioning else said

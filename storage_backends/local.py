@@ -113,6 +113,9 @@ class LocalStore:
         _check(key)
         return os.path.join(self._root, key)
 
+    def protection(self) -> str:
+        return "none: a folder keeps nothing of what is deleted"
+
     def let_read(self, connection: Any) -> None:
         """Do nothing: DuckDB reads files by itself."""
 

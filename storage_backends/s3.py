@@ -142,6 +142,19 @@ class S3Store:
         keys.check(key)
         return f"s3://{self._bucket}/{self._root}{key}"
 
+    def protection(self) -> str:
+        at = {"Bucket": self._bucket}
+        with self._asking(""):
+            kept = self._client.get_bucket_versioning(**at).get("Status", "off")
+            try:
+                found = self._client.get_object_lock_configuration(**at)
+            except boto.ClientError as exc:
+                if "ObjectLockConfigurationNotFound" not in code(exc):
+                    raise
+                found = {}
+        lock = found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled", "off")
+        return keys.protection(versioning=kept == "Enabled", lock=lock == "Enabled")
+
     def let_read(self, connection: Any) -> None:
         """Give DuckDB the credentials as they are now; called again, the renewed ones."""
         extensions.load(connection, "httpfs", extra="s3")

@@ -100,6 +100,9 @@ class Store(Protocol):
     def data_url(self, key: str) -> str:
         """Return where DuckDB reads `key`: a path, `s3://…`, `https://…` or `az://…`."""
 
+    def protection(self) -> str:
+        """Return in words what the store itself keeps of what is replaced or deleted."""
+
     def let_read(self, connection: Any) -> None:
         """Let a DuckDB connection read this store's `data_url`s, as long as credentials last."""
 

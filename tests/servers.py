@@ -1,14 +1,16 @@
 """Servers of the clouds' protocols, on loopback; `localstack/services.py` starts them."""
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 SCRIPT = Path(__file__).parent.parent / "localstack" / "services.py"
 BUCKET = "clearlake"
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 SURROUNDINGS = dict(os.environ)
 """As they were before a test changed them: a server's program stays in the developer's cache."""
 
@@ -39,3 +41,8 @@ def running(*names: str) -> Iterator[dict[str, str]]:
         yield told
         server.stdin.close()
         server.wait(30)
+
+
+def addresses(told: Mapping[str, str]) -> list[str]:
+    """Return the addresses that clients are told."""
+    return sorted({found for value in told.values() for found in _ADDRESS.findall(value)})

@@ -57,6 +57,9 @@ class HookedStore:
     def delete(self, key: str) -> None:
         self._ask("delete", key, lambda: self.inner.delete(key))
 
+    def protection(self) -> str:
+        return self.inner.protection()
+
     def now(self) -> datetime:
         return self.inner.now()
 

@@ -22,8 +22,8 @@ from lake.catalog.entries import FORMAT, Built, Column, Schema
 from lake.catalog.get import get
 from lake.catalog.identity import Identity
 from lake.catalog.state import Dataset, State
-from lake.download import download
 from lake.errors import LakeTooNew, StoreUnavailable
+from lake.objects import download
 from storage_backends import Store
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import sleep
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lake import layout
 from lake.catalog.entries import FORMAT
 from lake.catalog.get import get
-from lake.errors import InvalidConfig, LakeTooNew, LogDamaged, NoSuchLake
+from lake.errors import InvalidConfig, LakeTooNew, LogDamaged, NoSuchLake, StoreUnavailable
 from storage_backends import Store
 
 
@@ -33,10 +34,18 @@ def create(store: Store, *, timezone: str, now: datetime) -> Identity:
     """
     zone(timezone)
     identity = Identity(str(uuid.uuid4()), timezone, now.isoformat(timespec="seconds"))
+    data = json.dumps(asdict(identity), indent=1).encode()
     try:
-        store.put_new(layout.LAKE, json.dumps(asdict(identity), indent=1).encode())
+        store.put_new(layout.LAKE, data)
     except FileExistsError:
         return read(store)
+    with suppress(FileExistsError):
+        store.put_new(layout.LAKE, data)
+        store.delete(layout.LAKE)
+        raise StoreUnavailable(
+            f"{store.url} lets a key be created twice, so commits would be lost there: use a store"
+            " with create-only writes (`lake doctor` tries it)"
+        )
     return identity
 
 

@@ -7,6 +7,7 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.output import document, line, plain, talk
+from lake.policy import ROLES, Role, policy
 
 if TYPE_CHECKING:
     from lake.operations.start import Started
@@ -20,21 +21,31 @@ if TYPE_CHECKING:
     type=click.Choice(["nyc-taxi"]),
     help="Write a lake.toml and models/ for real public data.",
 )
-def command(call: Call, url: str | None, timezone: str | None, example: str | None) -> None:
+@click.option(
+    "--policy",
+    "role",
+    type=click.Choice(ROLES),
+    help="Print what the cloud must be told for a reader, writer or loader; make nothing.",
+)
+def command(
+    call: Call, url: str | None, timezone: str | None, example: str | None, role: Role | None
+) -> None:
     """Make a lake, or see that it is there.
 
     With a URL nothing but the lake is made. Without one the lake.toml of this or a parent folder
     says where it is; where there is none, a small one is written here, with a folder models/.
     """
+    from lake.opening import where
     from lake.operations.start import start
 
     url = url or call.lake
+    if role:
+        click.echo(policy(role, where(url, call.config())))
+        return
     if url and example:
         raise click.UsageError("--example writes a lake.toml with the URL: leave the URL out")
     written = [] if url else _project(call, example)
     config = call.config()
-    from lake.opening import where
-
     started = start(where(url, config), timezone=timezone or config.timezone)
     if call.json:
         _document(started, written)

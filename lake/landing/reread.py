@@ -10,11 +10,11 @@ from lake.catalog.log import Log
 from lake.catalog.state import Partition, Version
 from lake.config import Source
 from lake.config.types import Reading
-from lake.download import download
 from lake.errors import FileDamaged, LakeError
 from lake.landing.land import Found, commit
 from lake.landing.order import Landing, Order
 from lake.landing.stage import Attempt, Known, is_read_otherwise, sha256_of, stage
+from lake.objects import download
 from lake.sources.copy import Fetched
 
 if TYPE_CHECKING:

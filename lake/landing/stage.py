@@ -14,7 +14,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog.entries import File, Landed, Schema, schema_id
 from lake.catalog.log import Log
 from lake.catalog.state import Partition, State, Version
@@ -282,7 +282,7 @@ def put_beside(attempt: Attempt, key: str, data: bytes) -> None:
     try:
         attempt.log.store.put_new(key, data)
     except FileExistsError:
-        if attempt.log.store.get(key) != data:
+        if objects.read(attempt.log.store, key) != data:
             raise VersionConflict(f"{key} is there with other bytes: run it again") from None
 
 

@@ -47,9 +47,11 @@ def doctor(store: Store, told: Told = lambda finding: None) -> list[Finding]:
         ("read", lambda: _read(store, prefix)),
         ("list", lambda: _list(store, prefix)),
         ("create-only", lambda: _create_only(store, prefix)),
+        ("lost answer", lambda: _lost_answer(store, prefix)),
         ("absent key", lambda: _absent(store, prefix)),
         ("clock", lambda: _clock(store)),
         ("delete", lambda: _delete(store, prefix)),
+        ("protection", lambda: _protection(store)),
     ]
     found = []
     try:
@@ -138,6 +140,26 @@ def _race(store: Store, key: str) -> list[bytes]:
 
     with ThreadPoolExecutor(WRITERS) as pool:
         return [data for data in pool.map(write, range(WRITERS)) if data]
+
+
+def _lost_answer(store: Store, prefix: str) -> str:
+    """Do what a writer does who was not told whether its entry is stored: send it again, look."""
+    key, mine = f"{prefix}-lost", uuid.uuid4().bytes
+    store.put_new(key, mine)
+    try:
+        store.put_new(key, mine)
+    except FileExistsError:
+        if store.get(key) == mine:
+            return "resolved by what stands at the key"
+        raise _Wrong("what was created is not what stands there: use another store") from None
+    raise _Wrong("the same bytes were created twice: use a store with create-only writes")
+
+
+def _protection(store: Store) -> str:
+    try:
+        return store.protection()
+    except PermissionError:
+        return "these credentials may not ask for versioning and locks"
 
 
 def _absent(store: Store, prefix: str) -> str:

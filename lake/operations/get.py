@@ -13,10 +13,10 @@ import duckdb
 from lake.catalog.collected import refuse_collected, why_missing
 from lake.catalog.entries import File
 from lake.catalog.state import Version
-from lake.download import download
 from lake.errors import FileDamaged, InvalidAddress, StoreUnavailable
 from lake.landing.stage import sha256_of
 from lake.layout import object_name, version_folder
+from lake.objects import download
 from lake.query import address as addresses
 from lake.words import cause
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog.entries import Column
 from lake.catalog.state import DataFile, State, data_files
 from lake.landing.profile import ColumnProfile, Profile, profiles_of
@@ -134,7 +134,7 @@ def _read(lake: "Lake", keys: Iterable[str]) -> dict[str, Profile]:
 
     def fetch(key: str) -> tuple[Profile, ...]:
         try:
-            return profiles_of(lake.log.store.get(key))
+            return profiles_of(objects.read(lake.log.store, key))
         except FileNotFoundError:
             return ()
 

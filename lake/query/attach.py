@@ -41,16 +41,41 @@ def refresh(log: Log, state: State) -> None:
             log.store.put(layout.CATALOG, path.read_bytes())
         except (OSError, ValueError):
             return
+    log.cache.put(layout.CATALOG, str(state.commit).encode())
     # By size, not by the clock: on a busy machine a small lake's file would stay behind, too.
-    if sum(dataset.files for dataset in state.datasets.values()) > MANY_FILES:
+    if _is_large(state):
         log.catalog_rests_until = now + REST
 
 
 def is_behind(log: Log, state: State) -> bool:
-    """Tell whether a local lake's `catalog.duckdb` is not of the state's commit, or not there."""
-    if state.commit == 0 or not log.store.url.startswith("file:"):
+    """Tell whether the lake's `catalog.duckdb` is not of the state's commit, or not there.
+
+    In a bucket it is fetched once, and the cache remembers what it was found to be; that of a large
+    lake is left to the next commit.
+    """
+    if state.commit == 0:
         return False
-    return _commit_of(log.store.data_url(layout.CATALOG)) != state.commit
+    if log.store.url.startswith("file:"):
+        return _commit_of(log.store.data_url(layout.CATALOG)) != state.commit
+    said = str(state.commit).encode()
+    if _is_large(state) or log.cache.get(layout.CATALOG) == said:
+        return False
+    with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
+        path = Path(scratch) / layout.CATALOG
+        try:
+            log.store.download(layout.CATALOG, path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        if _commit_of(str(path)) != state.commit:
+            return True
+    log.cache.put(layout.CATALOG, said)
+    return False
+
+
+def _is_large(state: State) -> bool:
+    return sum(dataset.files for dataset in state.datasets.values()) > MANY_FILES
 
 
 def _commit_of(path: str) -> int | None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog.log import Log
 from lake.catalog.state import State
 from lake.errors import NoSuchDataset, QueryFailed
@@ -203,7 +203,7 @@ def _asked(connection: Any, query: str) -> list[dict[str, Any]]:
 
 def _is_there(log: Log, key: str) -> bool:
     try:
-        log.store.size(key)
+        objects.size(log.store, key)
     except FileNotFoundError:
         return False
     return True

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog.collected import refuse_collected, why_missing
 from lake.catalog.log import Log
 from lake.catalog.state import DataFile, State
@@ -60,6 +60,7 @@ class Session:
         import duckdb
 
         check_text(query)
+        self.log.store.let_read(self.connection)  # credentials end sooner than sessions
         names = named_datasets(self.connection, query, self.state)
         self._look_again(query)
         self.make(names)
@@ -171,7 +172,7 @@ def missing(log: Log, state: State, dataset: str) -> FileDamaged | VersionExpire
     leaders = [layout.schema(sha256) for sha256 in schema_files(crowd(state, dataset).reconciled())]
     for key in (*leaders, *(file.key for file in state.data_files(dataset))):
         try:
-            log.store.size(key)
+            objects.size(log.store, key)
         except FileNotFoundError:
             what = f"{dataset} at commit {state.commit}"
             return why_missing(log, state, key, what=what) or FileDamaged(

@@ -9,15 +9,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog.codec import sha256
 from lake.catalog.state import DataFile
-from lake.errors import FileDamaged
+from lake.errors import FileDamaged, LakeError, StoreUnavailable
 from lake.query.sql import file_list
 from storage_backends import Store
 
 _Stamp = tuple[int, ...]
 _FOOTERS = "SELECT file_name, file_size_bytes, num_rows FROM parquet_file_metadata({})"
+_BY_NETWORK = ("HTTP Error", "IO Error: Azure", "IO Error: Could not establish connection")
+"""How DuckDB's words begin for what a network or a server did."""
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Trust:
         keys = {layout.schema(digest): digest for digest in files}
         for key, stamp in _stamps(self.store, keys):
             if self._seen.get(key) != stamp:
-                if sha256(self.store.get(key)) != keys[key]:
+                if sha256(objects.read(self.store, key)) != keys[key]:
                     raise FileDamaged(
                         f"{key} is not the file that it is named after, so {dataset} cannot be"
                         " read: restore it from a copy of the lake"
@@ -95,7 +97,7 @@ class Trust:
             found = connection.execute(_FOOTERS.format(file_list(list(keys)))).fetchall()
         except duckdb.Error as exc:
             if len(keys) == 1:
-                raise _unreadable(next(iter(keys.values())), dataset, exc) from exc
+                raise self._unreadable(next(iter(keys.values())), dataset, exc) from exc
             found = []
         yield from ((url, (size, rows)) for url, size, rows in found if url in keys)
         # Perhaps DuckDB calls a file by another name than the one that it was asked for.
@@ -104,6 +106,20 @@ class Trust:
                 yield from self._footers(dataset, {url: keys[url]})
             else:
                 yield from ((url, (size, rows)) for _, size, rows in found)
+
+    def _unreadable(self, key: str, dataset: str, exc: Exception) -> LakeError | FileNotFoundError:
+        said = str(exc).splitlines()[0]
+        if not said.startswith(_BY_NETWORK):
+            return FileDamaged(
+                f"{key} is no whole Parquet ({said}), so {dataset} cannot be read: restore it from"
+                " a copy of the lake"
+            )
+        if "404" in said:
+            return FileNotFoundError(key)
+        return StoreUnavailable(
+            f"{key} in {self.store.url} cannot be fetched, so {dataset} cannot be read: {said}:"
+            " look at the credentials and the network, then try again"
+        )
 
 
 def _stamps(store: Store, keys: Collection[str]) -> Iterator[tuple[str, _Stamp]]:
@@ -122,11 +138,4 @@ def _damaged(key: str, dataset: str, found: str, said: int) -> FileDamaged:
     return FileDamaged(
         f"{key} {found}, the log says {said:,}, so {dataset} cannot be read: restore it from a copy"
         " of the lake"
-    )
-
-
-def _unreadable(key: str, dataset: str, exc: Exception) -> FileDamaged:
-    return FileDamaged(
-        f"{key} is no whole Parquet ({str(exc).splitlines()[0]}), so {dataset} cannot be read:"
-        " restore it from a copy of the lake"
     )

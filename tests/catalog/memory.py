@@ -48,6 +48,9 @@ class MemoryStore:
     def scratch(self) -> None:
         return None
 
+    def protection(self) -> str:
+        return "none"
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 

@@ -1,6 +1,5 @@
 """An empty lake, a file to land into it, and a project that was walked once."""
 
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,10 +16,9 @@ from storage_backends import Store, open_store
 from tests.faults import example
 from tests.faults.example import Project
 from tests.faults.proxy import Proxy
-from tests.servers import BUCKET
+from tests.servers import BUCKET, addresses
 
 ANSWER_S = "2"
-_SERVER = re.compile(r"http://127\.0\.0\.1:\d+")
 _SCHEMES = {"minio": "s3", "fake_gcs": "gs", "azurite": "az"}
 
 
@@ -70,7 +68,7 @@ class Proxies:
 
     def before(self, told: Mapping[str, str]) -> tuple[Proxy, dict[str, str]]:
         """Return the proxy of a server, and what that server's clients are told, by way of it."""
-        (found,) = {match[0] for value in told.values() if (match := _SERVER.search(value))}
+        (found,) = addresses(told)
         if found not in self._running:
             self._running[found] = self._stack.enter_context(Proxy.before(found))
         proxy = self._running[found]

@@ -64,6 +64,7 @@ description = "Trips, one file a month"
 [sources.zones]
 url = "source/zones.csv"
 [warehouse]
+url = "duckdb:///warehouse.duckdb"
 load = ["daily"]
 """
 TRIPS = """\
@@ -120,11 +121,11 @@ class Project:
         (self.root / "models" / f"{name}.sql").write_text(text)
 
 
-def make(root: Path) -> Path:
+def make(root: Path, url: str = "./.lake") -> Path:
     """Write the project with the first publication of both months into the new folder `root`."""
     (root / "source").mkdir(parents=True)
     (root / "models").mkdir()
-    (root / "lake.toml").write_text(CONFIG)
+    (root / "lake.toml").write_text(CONFIG.replace("./.lake", url))
     (root / "models" / "trips.sql").write_text(TRIPS)
     (root / "models" / "daily.sql").write_text(DAILY)
     write_month(root, "2024-01", JANUARY)

@@ -6,6 +6,7 @@ itself. A line of JSON comes in for each, and one goes out: the exit status, the
 and what was done or how it failed.
 """
 
+import dataclasses
 import json
 import os
 import signal
@@ -13,11 +14,12 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 import pytz
 import sqlglot.dialects.duckdb  # noqa: F401
 
@@ -33,6 +35,8 @@ from lake.warehouse.run import load_tables
 from storage_backends import Store, local, open_store
 from tests.faults.example import config_of
 from tests.faults.late import LateStore
+from tests.faults.planted import PLANTED
+from tests.faults.proxy import Proxy, Rule
 from tests.stores import HookedStore
 
 
@@ -57,12 +61,16 @@ def walk(job: dict[str, Any], calls: Calls) -> dict[str, Any]:
     """Run the verbs of `job`; say what they did."""
 
     def hook(what: str) -> None:
-        if len(calls) == job["kill_at"]:
+        if len(calls) == job.get("kill_at"):
             os.kill(os.getpid(), signal.SIGKILL)
         calls.append(what)
 
     config = config_of(Path(job["root"]))
-    lk = _lake(config, lambda url: _store(url, hook, is_late=job["is_late"]), job["verbs"])
+    lk = _lake(
+        config, lambda url: _store(url, hook, is_late=job.get("is_late", False)), job["verbs"]
+    )
+    if "behind_s" in job:
+        lk.log.clock = _late_clock(job["behind_s"])
     did = {verb: _VERBS[verb](lk, hook) for verb in job["verbs"]}
     return {"did": did, "commit": lk.commit}
 
@@ -100,12 +108,25 @@ def _lake(config: Config, open_store: Callable[[str], Store], verbs: list[str]) 
     return lk
 
 
+def _late_clock(seconds: float) -> Callable[[], datetime]:
+    return lambda: datetime.now(UTC) - timedelta(seconds=seconds)
+
+
 def _store(url: str, hook: Callable[[str], None], *, is_late: bool) -> Store:
     def told(verb: str, key: str) -> None:
         hook(f"{verb} {key}")
 
     hooked = HookedStore(open_store(url), before=told, after=told)
     return LateStore(hooked) if is_late else hooked
+
+
+def _prepare(job: dict[str, Any]) -> None:
+    """Plant the bug that the job asks for, and tell the proxy what shall go wrong."""
+    if plant := job.get("plant"):
+        PLANTED[plant](pytest.MonkeyPatch())
+    if proxy := job.get("proxy"):
+        rules = [Rule(**rule) for rule in job["rules"]]
+        Proxy(proxy).fail(*[dataclasses.replace(rule, pid=os.getpid()) for rule in rules])
 
 
 def _run(job: dict[str, Any], answer: int) -> None:
@@ -115,6 +136,7 @@ def _run(job: dict[str, Any], answer: int) -> None:
     os.makedirs(tempfile.tempdir, exist_ok=True)
     os.chdir(job["root"])
     try:
+        _prepare(job)
         did = walk(job, calls)
     except BaseException:  # noqa: BLE001 - whatever it was, the test is to show it
         did = {"failed": traceback.format_exc()}

@@ -7,6 +7,7 @@ half, sees it. What a process was told it writes down, one JSON document a line.
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,9 +15,12 @@ from typing import Any
 import duckdb
 
 import lake
+from lake.errors import LakeError, StoreUnavailable
 from lake.lake import Lake
+from lake.landing.order import Landing
 from lake.query.sql import literal
 
+TRIES = 5
 Place = tuple[str, dict[str, str]]
 SHARED: Place = ("raw.x", {"k": "shared"})
 WHOLE = """
@@ -55,19 +59,29 @@ def write_all(lk: Lake, folder: Path, writer: int, turns: int, *, mixed: bool) -
     for turn in range(turns):
         tag = writer * 1000 + turn
         dataset, partition = places(writer, turn, mixed=mixed)
-        landing = lk.land(write(folder, tag), dataset=dataset, partition=partition)
+        landing = _landed(lk, write(folder, tag), dataset, partition)
         yield tag, dataset, landing.partition, landing.commit, landing.version
+
+
+def _landed(lk: Lake, path: Path, dataset: str, partition: dict[str, str]) -> Landing:
+    """Land, and run the same again where a store that fails now and then gave no answer."""
+    for _ in range(TRIES):
+        with suppress(StoreUnavailable):
+            return lk.land(path, dataset=dataset, partition=partition)
+    return lk.land(path, dataset=dataset, partition=partition)
 
 
 def read_all(lk: Lake, seed: int, last: int) -> Iterator[Any]:
     """Read the head and old snapshots until `last` is published; give what was seen in each."""
     random = Random(seed)
     while lk.commit < last:
-        lk = lake.open(lk.url)
+        with suppress(StoreUnavailable):
+            lk = lake.open(lk.url)
         number = lk.commit if random.random() < 0.7 else random.randint(0, lk.commit)
         snapshot = lk.at(number)
         if "raw.x" in snapshot.state.datasets:
-            yield number, snapshot.sql(WHOLE).fetchall()
+            with suppress(LakeError):
+                yield number, snapshot.sql(WHOLE).fetchall()
 
 
 def main(asked: list[str]) -> None:

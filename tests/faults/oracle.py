@@ -134,8 +134,11 @@ def _warehouse(at: Sight) -> Iterator[str]:
 
 def _catalog(at: Sight) -> Iterator[str]:
     """A DuckDB that knows nothing of us reads the same, at the same commit."""
-    with duckdb.connect() as stock:
-        stock.execute(f"ATTACH '{at.root / '.lake' / 'catalog.duckdb'}' AS acme (READ_ONLY)")
+    with duckdb.connect() as stock, TemporaryDirectory() as folder:
+        path = Path(folder) / "catalog.duckdb"
+        at.lake.log.store.download("catalog.duckdb", path)
+        at.lake.log.store.let_read(stock)
+        stock.execute(f"ATTACH '{path}' AS acme (READ_ONLY)")
         yield from _differs("catalog.duckdb", _daily(stock, "acme.curated.daily"), daily(at.trips))
         newest = stock.execute("SELECT max(commit) FROM acme.meta.commits").fetchall()
     yield from _differs("the commit of catalog.duckdb", newest, [(at.lake.commit,)])

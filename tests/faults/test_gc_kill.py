@@ -21,7 +21,7 @@ from lake.lake import Lake
 from lake.operations.verify import verify
 from tests.faults import example
 from tests.faults.example import Project, config_of
-from tests.faults.test_kill_sweep import Walker
+from tests.faults.walker import Walker
 
 ORPHAN = (
     "raw/trips/month=2024-02/version=20240101T000000Z-00000000-0000/x.parquet",

@@ -7,57 +7,21 @@ run again by nobody in particular, must leave what a walk leaves that was never 
 more it must find nothing to do.
 """
 
-import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.faults import example
 from tests.faults.oracle import violations
+from tests.faults.walker import NOTHING, VERBS, Walker
 
-ROOT = Path(__file__).resolve().parents[2]
-VERBS = ["land", "transform", "load"]
 STAGES = [f"{time} {verb}" for time in ("first", "second") for verb in VERBS]
-NOTHING = {"land": ["unchanged"] * 3, "transform": ["unchanged"] * 2, "load": []}
 ENTRY = "put_new _lake/log/"
-
-
-class Walker:
-    """The process that forks one for every walk; see `killer`."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.killer"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(
-        self, root: Path, verbs: list[str], *, kill_at: int | None = None, is_late: bool = False
-    ) -> Any:
-        job = {"root": str(root), "verbs": verbs, "kill_at": kill_at, "is_late": is_late}
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(job) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def close(self) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 @dataclass(frozen=True, slots=True)

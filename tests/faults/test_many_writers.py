@@ -1,6 +1,7 @@
 """Sixteen processes that land 25 times each, and two that read meanwhile."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,11 +13,17 @@ import pytest
 import lake
 from lake.lake import Lake
 from lake.operations.verify import verify
+from storage_backends import Store
 from tests.faults.one_of_many import places, rows_of
+from tests.faults.proxy import WRITES, Proxy, Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITERS, TURNS, READERS = 16, 25, 2
-LANDED = WRITERS * TURNS
+BUCKET_TURNS = int(os.environ.get("BUCKET_TURNS") or 4)
+STORM = (
+    Rule("reset-after", r"_lake/log/\d+\.json", WRITES, times=10**6, chance=0.05, seed=1),
+    Rule("503-before", times=10**6, chance=0.1, seed=2),
+)
 Told = list[list[Any]]
 
 
@@ -41,21 +48,42 @@ def told(folder: Path, job: str) -> Told:
 def test_sixteen_processes_land_400_versions_without_a_gap(
     lk: Lake, tmp_path: Path, kind: str
 ) -> None:
-    readers = [start("read", lk, tmp_path, n, LANDED, kind) for n in range(READERS)]
+    all_are_landed(lk, tmp_path, kind, TURNS)
+    assert verify(lake.open(lk.url)).orphans == ()
+
+
+@pytest.mark.parametrize("proxied", ["minio"], indirect=True)
+@pytest.mark.parametrize(("kind", "is_stormy"), [("mixed", True)], ids=["storm"])
+def test_sixteen_processes_land_into_a_bucket_without_a_gap(
+    proxied: tuple[Proxy, Store], tmp_path: Path, kind: str, is_stormy: bool
+) -> None:
+    """In a storm a tenth of all requests fails, and of the commits every 20th loses its answer."""
+    proxy, store = proxied
+    lk = lake.init(store.url)
+    proxy.fail(*(STORM if is_stormy else ()))
+    all_are_landed(lk, tmp_path, kind, BUCKET_TURNS)
+    if is_stormy:
+        fired = proxy.counts()
+        assert fired["503-before"] > WRITERS * BUCKET_TURNS / 10
+        assert fired["reset-after"]
+    proxy.fail()
+
+
+def all_are_landed(lk: Lake, tmp_path: Path, kind: str, turns: int) -> None:
+    readers = [start("read", lk, tmp_path, n, WRITERS * turns, kind) for n in range(READERS)]
     try:
-        end([start("write", lk, tmp_path, n, TURNS, kind) for n in range(WRITERS)])
+        end([start("write", lk, tmp_path, n, turns, kind) for n in range(WRITERS)])
         end(readers)
     finally:
         for reader in readers:
             reader.kill()
     lk = lake.open(lk.url)
     acknowledged = told(tmp_path, "write")
-    assert lk.commit == LANDED
+    assert lk.commit == WRITERS * turns
     the_log_says_what_was_acknowledged(lk, acknowledged)
-    everything_went_where_it_should(acknowledged, mixed=kind == "mixed")
+    everything_went_where_it_should(acknowledged, turns, mixed=kind == "mixed")
     readers_saw_whole_versions(told(tmp_path, "read"), acknowledged)
-    sound = verify(lk)
-    assert (sound.damage, sound.orphans) == ((), ())
+    assert verify(lk).damage == ()
 
 
 def the_log_says_what_was_acknowledged(lk: Lake, acknowledged: Told) -> None:
@@ -64,7 +92,7 @@ def the_log_says_what_was_acknowledged(lk: Lake, acknowledged: Told) -> None:
         " FROM meta.versions ORDER BY commit"
     ).fetchall()
     assert logged == sorted(map(tuple, acknowledged), key=lambda one: one[3])
-    assert [commit for *_, commit, _ in logged] == list(range(1, LANDED + 1))
+    assert [commit for *_, commit, _ in logged] == list(range(1, lk.commit + 1))
     versions: dict[tuple[str, str], list[int]] = {}
     for _, dataset, partition, _, version in logged:
         versions.setdefault((dataset, partition), []).append(version)
@@ -72,9 +100,9 @@ def the_log_says_what_was_acknowledged(lk: Lake, acknowledged: Told) -> None:
         assert numbers == list(range(1, len(numbers) + 1))
 
 
-def everything_went_where_it_should(acknowledged: Told, *, mixed: bool) -> None:
+def everything_went_where_it_should(acknowledged: Told, turns: int, *, mixed: bool) -> None:
     asked = Counter(
-        places(writer, turn, mixed=mixed)[0] for writer in range(WRITERS) for turn in range(TURNS)
+        places(writer, turn, mixed=mixed)[0] for writer in range(WRITERS) for turn in range(turns)
     )
     assert Counter(dataset for _, dataset, *_ in acknowledged) == asked
 

@@ -45,6 +45,9 @@ class SimStore:
         self.now = now
         self._ask = ask
 
+    def protection(self) -> str:
+        return "none"
+
     def put_new(self, key: str, data: bytes) -> None:
         self._told(Request("put_new", key, data))
 

@@ -1,5 +1,7 @@
-"""An object of the store becomes a file."""
+"""Objects of the store, read: what is absent is told from what the store would not give."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lake.errors import StoreUnavailable
@@ -14,8 +16,26 @@ def download(store: Store, key: str, path: Path) -> None:
         FileNotFoundError: there is no such object.
         StoreUnavailable: it could not be fetched, or not be written.
     """
-    try:
+    with _asking(store, key):
         store.download(key, path)
+
+
+def read(store: Store, key: str) -> bytes:
+    """Return an object's bytes; raises as `download` does."""
+    with _asking(store, key):
+        return store.get(key)
+
+
+def size(store: Store, key: str) -> int:
+    """Return an object's size in bytes; raises as `download` does."""
+    with _asking(store, key):
+        return store.size(key)
+
+
+@contextmanager
+def _asking(store: Store, key: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise
     except OSError as exc:

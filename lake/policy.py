@@ -1,0 +1,144 @@
+"""What a cloud must be told so that somebody may read a lake, write it, or load tables from it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from lake import layout
+from lake.errors import InvalidConfig
+
+Role = Literal["reader", "writer", "loader"]
+ROLES: tuple[Role, ...] = get_args(Role)
+READ = ("_lake/*", "curated/*", layout.CATALOG)
+"""What a reader gets, who lists nothing."""
+PUT: dict[Role, Sequence[str]] = {
+    "reader": (),
+    "writer": ("*",),
+    "loader": ("_lake/*", layout.CATALOG),
+}
+DELETED = ("raw/*", "curated/*", "_lake/.probe-*")
+"""What a writer may delete: `lake gc` and `lake doctor` do. The log is not among it."""
+
+
+def policy(role: Role, url: str) -> str:
+    """Return the policy of a role for the lake at `url`, as JSON in the words of its cloud.
+
+    That is IAM's for S3, bindings for GCS, and for Azure a role with the condition under which it
+    is assigned. A reader reads `_lake/`, `curated/` and `catalog.duckdb`, and lists nothing; a
+    writer lands, transforms and collects, and deletes nothing of the log; a loader reads all and
+    publishes what it loaded.
+
+    Raises:
+        InvalidConfig: the lake is in a folder, or `url` is none.
+    """
+    parts = urlsplit(url)
+    made = {"s3": _s3, "gs": _gcs, "az": _azure}.get(parts.scheme)
+    if made is None or not parts.netloc:
+        raise InvalidConfig(
+            f"{url} is in no cloud, so there is no policy for it: give a URL such as"
+            " s3://BUCKET/PREFIX, or set the rights of the folder"
+        )
+    path = parts.path.strip("/")
+    return json.dumps(made(role, parts.netloc, f"{path}/" if path else ""), indent=2)
+
+
+def _read(role: Role) -> Sequence[str]:
+    return READ if role == "reader" else ("*",)
+
+
+def _s3(role: Role, bucket: str, prefix: str) -> Any:
+    def allow(actions: Sequence[str], patterns: Sequence[str], **more: Any) -> dict[str, Any]:
+        named = [f"arn:aws:s3:::{bucket}/{prefix}{pattern}" for pattern in patterns]
+        return {"Effect": "Allow", "Action": list(actions), "Resource": named, **more}
+
+    statements = [allow(["s3:GetObject"], _read(role))]
+    if PUT[role]:
+        statements.append(allow(["s3:PutObject", "s3:AbortMultipartUpload"], PUT[role]))
+        listing: dict[str, Any] = {
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": [f"arn:aws:s3:::{bucket}"],
+        }
+        if prefix:
+            listing["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
+        statements.append(listing)
+    if role == "writer":
+        statements.append(allow(["s3:DeleteObject"], DELETED))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _gcs(role: Role, bucket: str, prefix: str) -> Any:
+    """Without `delete` nothing can be overwritten, so nobody rewrites the log."""
+    whole = f"projects/_/buckets/{bucket}"
+
+    def bind(to: str, patterns: Sequence[str], *, lists: bool = False) -> dict[str, Any]:
+        named = [f"{whole}/objects/{prefix}{pattern}" for pattern in patterns]
+        tests = [
+            f"resource.name.startsWith({_cel(name[:-1])})"
+            if name.endswith("*")
+            else f"resource.name == {_cel(name)}"
+            for name in named
+        ]
+        tests += [f"resource.name == {_cel(whole)}"] if lists else []
+        title = f"clearlake {role}: {to.removeprefix('storage.')}"
+        return {
+            "role": f"roles/{to}",
+            "members": ["user:SOMEBODY@example.org"],
+            "condition": {"title": title, "expression": " || ".join(tests)},
+        }
+
+    bindings = [bind("storage.objectViewer", _read(role), lists=role != "reader")]
+    if PUT[role]:
+        bindings.append(bind("storage.objectCreator", PUT[role]))
+        renewed = (layout.HINT, layout.CATALOG)
+        bindings.append(
+            bind("storage.objectUser", (*DELETED, *renewed) if role == "writer" else renewed)
+        )
+    return {"bindings": bindings, "version": 3}
+
+
+def _cel(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+_BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
+
+
+def _azure(role: Role, container: str, prefix: str) -> Any:
+    def within(patterns: Sequence[str]) -> str:
+        tests = [
+            f"@Resource[{_BLOBS}:path] String{'Like' if '*' in pattern else 'Equals'}"
+            f" '{prefix}{pattern}'"
+            for pattern in patterns
+        ]
+        return " OR ".join(tests)
+
+    def only(action: str, rule: str, *, but: str = "") -> str:
+        meant = f"ActionMatches{{'{_BLOBS}/{action}'}}"
+        meant += f" AND NOT SubOperationMatches{{'{but}'}}" if but else ""
+        return f"((!({meant})) OR ({rule}))"
+
+    actions, rules = ["read"], [only("read", within(_read(role)), but="Blob.List")]
+    lists = f"ActionMatches{{'{_BLOBS}/read'}} AND SubOperationMatches{{'Blob.List'}}"
+    if role == "reader":
+        rules.append(f"(!({lists}))")
+    else:
+        begins = f"@Request[{_BLOBS}:prefix] StringLike '{prefix}*'"
+        rules.append(f"((!({lists})) OR ({begins}))")
+        actions += ["write", "add/action"]
+        rules += [only(action, within(PUT[role])) for action in ("write", "add/action")]
+    if role == "writer":
+        actions.append("delete")
+        rules.append(only("delete", within(DELETED)))
+    account = "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage"
+    scope = f"{account}/storageAccounts/ACCOUNT/blobServices/default/containers/{container}"
+    return {
+        "role": {
+            "roleName": f"clearlake {role}",
+            "description": f"a {role} of the lake az://{container}/{prefix}".rstrip("/"),
+            "permissions": [{"dataActions": [f"{_BLOBS}/{action}" for action in actions]}],
+            "assignableScopes": ["/subscriptions/SUBSCRIPTION/resourceGroups/GROUP"],
+        },
+        "assignment": {"scope": scope, "conditionVersion": "2.0", "condition": " AND ".join(rules)},
+    }
