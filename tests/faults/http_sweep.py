@@ -15,7 +15,6 @@ import random
 import shutil
 import signal
 import sys
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from tests import servers
 from tests.faults import example
 from tests.faults.onlooker import Onlooker
 from tests.faults.oracle import violations
-from tests.faults.proxy import LATE_S, WRITES, Mode, Proxy, Rule, Seen
+from tests.faults.proxy import WRITES, Mode, Proxy, Rule, Seen
 from tests.faults.walker import NOTHING, VERBS, Walker
 
 SCHEMES = {"minio": "s3", "gcs": "gs", "azurite": "az"}
@@ -139,7 +138,7 @@ class Sweep:
         first = self.walker.run(root, VERBS, proxy=self.proxy.url, rules=rules, **told)
         again = self.walker.run(root, VERBS, proxy=self.proxy.url, rules=[], **told)
         if case.fault == "late":
-            time.sleep(LATE_S + 0.2)
+            self.proxy.wait_for_late()
             # What is made anew after a commit may be older than that until the next walk.
             self.walker.run(root, VERBS)
         found = [*_ended_well(first), *self._all_there(root, first, again)]

@@ -18,7 +18,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -113,6 +112,7 @@ class _State:
         self.lock = threading.Lock()
         self.armed: list[_Armed] = []
         self.journal: list[Seen] = []
+        self.late: list[threading.Timer] = []
 
     def arm(self, rules: list[dict[str, Any]]) -> None:
         with self.lock:
@@ -176,13 +176,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _control(self, body: bytes) -> None:
         if self.path == "/__rules__":
             self.state.arm(json.loads(body))
+        if self.path == "/__late__":
+            while self.state.late:
+                self.state.late.pop().join()
         said = json.dumps(self.state.journal).encode()
         self._send(_Answer(200, [("Content-Type", "application/json")], said))
 
     def _act(self, rule: Rule | None, body: bytes) -> _Answer:
         mode = rule.mode if rule else ""
         if rule and mode == "slow":
-            time.sleep(rule.seconds)
+            threading.Event().wait(rule.seconds)
         if rule and mode == "kill-before":
             return self._kill(rule.pid)
         if mode in ("500-before", "503-before", "403", "409", "412"):
@@ -192,7 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
         if mode == "reset-before":
             raise _Broken
         if mode == "late":
-            threading.Thread(target=self._apply_late, args=(body,), daemon=True).start()
+            late = threading.Timer(LATE_S, self._forward, (body,))
+            self.state.late.append(late)
+            late.start()
             raise _Broken
         answer = self._forward(body[: len(body) // 2] if mode == "truncate" else body)
         if rule and mode == "kill-after":
@@ -217,10 +222,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _kill(self, pid: int) -> _Answer:
         os.kill(pid, signal.SIGKILL)
         raise _Broken
-
-    def _apply_late(self, body: bytes) -> None:
-        time.sleep(LATE_S)
-        self._forward(body)
 
     def _forward(self, body: bytes) -> _Answer:
         to = urlsplit(self.upstream).netloc
@@ -325,6 +326,10 @@ class Proxy:
     def counts(self) -> Counter[str]:
         """Return how often each mode has happened since the last `fail`."""
         return Counter(one.mode for one in self.journal() if one.mode)
+
+    def wait_for_late(self) -> None:
+        """Wait until what is to be applied late has been."""
+        self._ask("/__late__")
 
     def _ask(self, path: str, body: bytes | None = None) -> bytes:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,6 +1,5 @@
 """The answer to a commit is lost, or lies: by the real clients, in front of the real servers."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from lake.errors import CommitRefused, CommitUnknown, LakeError
 from lake.lake import Lake
 from lake.operations.verify import verify
 from storage_backends import Store, open_store
-from tests.faults.proxy import LATE_S, WRITES, Mode, Proxy, Rule
+from tests.faults.proxy import WRITES, Mode, Proxy, Rule
 
 # Google's SDK leaves the socket of a failed download open until it is collected.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -68,8 +67,7 @@ def test_what_stands_at_the_number_settles_a_commit(
     proxy.fail(Rule(mode, COMMIT, WRITES))
     assert land(lk, tmp_path, 1) == "landed"
     assert proxy.counts() == {mode: 1}
-    if mode == "late":
-        time.sleep(LATE_S + 0.5)
+    proxy.wait_for_late()
     assert land(lk, tmp_path, 2) == "landed"
     assert versions(lk) == [(1, 1, 1), (2, 2, 2)]
 
@@ -83,8 +81,7 @@ def test_a_rival_who_was_first_is_no_success(
     land(rival, tmp_path, 1)
     proxy.fail(Rule(mode, COMMIT, WRITES))
     assert land(lk, tmp_path, 2) == "landed"
-    if mode == "late":
-        time.sleep(LATE_S + 0.5)
+    proxy.wait_for_late()
     assert versions(lk) == [(1, 1, 1), (2, 2, 2)]
 
 
@@ -95,8 +92,7 @@ def test_a_refusal_after_a_lost_answer_proves_nothing(
     proxy.fail(Rule(before, COMMIT, WRITES), Rule("403", COMMIT, WRITES, first=2))
     with pytest.raises(CommitUnknown):
         land(lk, tmp_path, 1)
-    if before == "late":
-        time.sleep(LATE_S + 0.5)
+    proxy.wait_for_late()
     assert land(lake.open(lk.url), tmp_path, 1) == ("unchanged" if before == "late" else "landed")
     assert versions(lk) == [(1, 1, 1)]
 

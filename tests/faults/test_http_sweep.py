@@ -4,7 +4,6 @@
 """
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
@@ -20,7 +19,7 @@ from tests.faults.example import config_of
 from tests.faults.http_sweep import SCHEMES, Case, Sweep, cases, sample, swept
 from tests.faults.oracle import violations
 from tests.faults.planted import PLANTED
-from tests.faults.proxy import LATE_S, Rule
+from tests.faults.proxy import Rule
 from tests.faults.walker import VERBS
 
 BEHIND_S = timedelta(minutes=4).total_seconds()
@@ -109,7 +108,7 @@ def test_a_commit_that_comes_after_a_collection_names_nothing_that_is_gone(
     assert sweep.walker.run(root, ["land"], **job)["status"] < 0
     sweep.proxy.fail()
     assert sweep.walker.run(root, ["gc"], **told)["did"]
-    time.sleep(LATE_S + 0.5)
+    sweep.proxy.wait_for_late()
     again = sweep.walker.run(root, VERBS)
     assert ("failed" in again or bool(violations(root, is_again=False))) == bool(plant)
 

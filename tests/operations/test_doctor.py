@@ -1,6 +1,7 @@
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -159,7 +160,8 @@ def served(command: list[str], port: int) -> Iterator[None]:
         while time.monotonic() < until and server.poll() is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
-            time.sleep(0.05)
+            assert server.poll() is None
+            threading.Event().wait(0.05)
         yield
     finally:
         server.terminate()
