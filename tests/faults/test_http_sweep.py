@@ -25,6 +25,7 @@ from tests.faults.walker import VERBS
 BEHIND_S = timedelta(minutes=4).total_seconds()
 FIXTURES = {"minio": "minio", "gcs": "fake_gcs", "azurite": "azurite"}
 LANDING, UPLOAD = r"_lake/log/0*1\.json", r"\.parquet"
+FEW = 6
 SIMPLE = {
     "skip the own-id check": (LANDING, "reset-after"),
     "already exists counts as done": (LANDING, "412"),
@@ -63,7 +64,8 @@ def number(sweep: Sweep, pattern: str) -> int:
 def test_a_walk_is_completed_whatever_befell_any_request(sweep: Sweep) -> None:
     known = list(cases(sweep.requests()))
     assert known[-1].request >= 60
-    wrong = {str(case): sweep.wrong_after(case) for case in sample(known, 1, seed=20)}
+    chosen = sample(known, 1, seed=20)[: None if sweep.service == "minio" else FEW]
+    wrong = {str(case): sweep.wrong_after(case) for case in chosen}
     assert {case: found for case, found in wrong.items() if found} == {}
     assert sweep.onlooker.looks >= len(wrong) / 2
 
@@ -72,9 +74,11 @@ def test_a_walk_is_completed_whatever_befell_any_request(sweep: Sweep) -> None:
 @pytest.mark.parametrize("plant", list(SIMPLE))
 def test_the_sweep_finds_a_planted_bug(sweep: Sweep, plant: str) -> None:
     where, fault = SIMPLE[plant]
-    case = Case(number(sweep, where), fault)
-    assert sweep.wrong_after(case) == []
-    assert sweep.wrong_after(case, plant=plant) != []
+    at = number(sweep, where)
+    # One walk may ask once more, or once less, than another.
+    near = [Case(at + by, fault) for by in (0, 1, -1)]
+    assert sweep.wrong_after(near[0]) == []
+    assert any(sweep.wrong_after(case, plant=plant) for case in near)
 
 
 @pytest.mark.parametrize("sweep", ["minio"], indirect=True)
