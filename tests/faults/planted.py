@@ -9,8 +9,8 @@ import pytest
 from lake import layout
 from lake.catalog import fold, publish
 from lake.catalog.log import Log
-from lake.errors import CommitUnknown, LakeError
-from lake.landing import land, part
+from lake.errors import LakeError
+from lake.landing import part
 from lake.landing.stage import Attempt
 from lake.operations import get
 from tests.simulation.plants import delete_without_doom, not_know_my_own
@@ -27,27 +27,6 @@ def take_the_key_for_mine(patch: Patch) -> None:
         return True
 
     patch.setattr(publish, "_settle", settle)
-
-
-def delete_on_unknown(patch: Patch) -> None:
-    """Tidy up what was uploaded for a commit of which nobody knows whether it stands."""
-    uploaded: list[str] = []
-    upload, commit = part.upload, land.commit
-
-    def remember(attempt: Attempt, path: Any, key: str) -> None:
-        upload(attempt, path, key)
-        uploaded.append(key)
-
-    def tidy(attempt: Attempt, *args: Any, **more: Any) -> Any:
-        try:
-            return commit(attempt, *args, **more)
-        except CommitUnknown:
-            for key in uploaded:
-                attempt.log.store.delete(key)
-            raise
-
-    patch.setattr(part, "upload", remember)
-    patch.setattr(land, "commit", tidy)
 
 
 def order_by_time(patch: Patch) -> None:
@@ -101,7 +80,6 @@ def publish_what_raised(patch: Patch) -> None:
 PLANTED: Mapping[str, Callable[[Patch], None]] = {
     "skip the own-id check": not_know_my_own,
     "already exists counts as done": take_the_key_for_mine,
-    "delete on unknown": delete_on_unknown,
     "order by time": order_by_time,
     "no hash check": check_no_hash,
     "acknowledge before commit": acknowledge_before_commit,

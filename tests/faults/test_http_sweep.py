@@ -29,7 +29,6 @@ FEW = 6
 SIMPLE = {
     "skip the own-id check": (LANDING, "reset-after"),
     "already exists counts as done": (LANDING, "412"),
-    "delete on unknown": (LANDING, "lost-then-403"),
     "acknowledge before commit": (LANDING, "503-before"),
     "publish from a block that raised": (UPLOAD, "403"),
 }
