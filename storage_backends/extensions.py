@@ -1,5 +1,6 @@
 """DuckDB's extensions, out of wheels: nothing is downloaded at run time."""
 
+from functools import cache
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
@@ -14,19 +15,26 @@ def load(connection: Any, name: str, *, extra: str) -> None:
     Raises:
         ImportError: its wheel is missing; the message holds the command that installs it.
     """
-    spec = find_spec(f"duckdb_extension_{name}")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    files = [file for folder in folders for file in Path(folder).rglob(f"{name}.duckdb_extension")]
-    if not files:
+    file = _file(name)
+    if not file:
         raise ImportError(
             f"DuckDB's extension {name} is not installed: pip install 'clearlake[{extra}]'",
             name=name,
         )
-    connection.execute(f"LOAD {quoted(str(files[0]))}")
+    connection.execute(f"LOAD {quoted(file)}")
     if name == "httpfs":
         connection.execute(f"SET http_timeout = {ceil(answer_s())}")
         # What a lake names is never changed, so its size need not be asked for again.
         connection.execute("SET enable_http_metadata_cache = true")
+
+
+@cache
+def _file(name: str) -> str:
+    """Return where the extension lies; `""`: nowhere. Asked before every statement, found once."""
+    spec = find_spec(f"duckdb_extension_{name}")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    files = [file for folder in folders for file in Path(folder).rglob(f"{name}.duckdb_extension")]
+    return str(files[0]) if files else ""
 
 
 def secret(connection: Any, name: str, **settings: str | bool) -> None:

@@ -31,10 +31,10 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from storage_backends import extensions, keys
-from storage_backends.gcs_errors import SDK, may_be_the_bucket, translated, unheard
+from storage_backends.gcs_errors import SDK, may_be_the_bucket, translated
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import fetch_in_parts
-from storage_backends.store import Listed
+from storage_backends.store import Listed, unheard
 
 _AGAIN = DEFAULT_RETRY.with_timeout(45).with_delay(initial=0.2, multiplier=2, maximum=5)
 _CHUNK_BYTES = 16 << 20

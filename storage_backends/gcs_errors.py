@@ -19,11 +19,6 @@ _LOGIN = (
 )
 
 
-def unheard(url: str, key: str) -> ConnectionError:
-    """Return the error for an answer that says nothing of the object it should speak of."""
-    return ConnectionError(errno.EPROTO, f"{url}: the answer names no object: try again", key)
-
-
 def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
     """Return the error of `Store` for one of the SDK's; whoever asks raises it `from` that."""
     if isinstance(exc, api.RetryError) and isinstance(exc.cause, SDK):

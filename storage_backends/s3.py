@@ -28,8 +28,8 @@ from botocore.loaders import create_loader
 from storage_backends import extensions, keys, s3_upload
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import PART_BYTES, fetch_in_parts
-from storage_backends.s3_errors import code, translated, unheard
-from storage_backends.store import Listed
+from storage_backends.s3_errors import code, translated
+from storage_backends.store import Listed, unheard
 
 _TRIES = 4
 

@@ -101,10 +101,19 @@ class Store(Protocol):
         """Return where DuckDB reads `key`: a path, `s3://…`, `https://…` or `az://…`."""
 
     def protection(self) -> str:
-        """Return in words what the store itself keeps of what is replaced or deleted."""
+        """Return in words what the store itself keeps of what is replaced or deleted.
+
+        Raises:
+            OSError: it gave no answer; a PermissionError, where these credentials may not ask.
+        """
 
     def let_read(self, connection: Any) -> None:
         """Let a DuckDB connection read this store's `data_url`s, as long as credentials last."""
+
+
+def unheard(url: str, key: str) -> ConnectionError:
+    """Return the error for an answer that says nothing of the object it should speak of."""
+    return ConnectionError(errno.EPROTO, f"{url}: the answer names no object: try again", key)
 
 
 def is_refusal(error: Exception) -> bool:

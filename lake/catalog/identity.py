@@ -31,6 +31,7 @@ def create(store: Store, *, timezone: str, now: datetime) -> Identity:
 
     Raises:
         InvalidConfig: `timezone` is no IANA name.
+        StoreUnavailable: the store lets a key be created twice; nothing is left there.
     """
     zone(timezone)
     identity = Identity(str(uuid.uuid4()), timezone, now.isoformat(timespec="seconds"))

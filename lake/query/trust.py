@@ -20,6 +20,8 @@ _Stamp = tuple[int, ...]
 _FOOTERS = "SELECT file_name, file_size_bytes, num_rows FROM parquet_file_metadata({})"
 _BY_NETWORK = ("HTTP Error", "IO Error: Azure", "IO Error: Could not establish connection")
 """How DuckDB's words begin for what a network or a server did."""
+_ABSENT = ("HTTP 404", "404 The specified")
+"""In its words, that there is no such object; a key may hold 404, too."""
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class Trust:
                 f"{key} is no whole Parquet ({said}), so {dataset} cannot be read: restore it from"
                 " a copy of the lake"
             )
-        if "404" in said:
+        if any(word in said for word in _ABSENT):
             return FileNotFoundError(key)
         return StoreUnavailable(
             f"{key} in {self.store.url} cannot be fetched, so {dataset} cannot be read: {said}:"

@@ -15,10 +15,9 @@ from lake.query.sql import literal
 from storage_backends import Store, open_store
 from tests.faults import example
 from tests.faults.example import Project
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import ANSWER_S, Proxy
 from tests.servers import BUCKET, addresses
 
-ANSWER_S = "2"
 _SCHEMES = {"minio": "s3", "fake_gcs": "gs", "azurite": "az"}
 
 

@@ -18,7 +18,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ from tests import servers
 from tests.faults import example
 from tests.faults.onlooker import Onlooker
 from tests.faults.oracle import violations
-from tests.faults.proxy import WRITES, Mode, Proxy, Rule, Seen
+from tests.faults.proxy import ANSWER_S, WRITES, Mode, Proxy, Rule, Seen
 from tests.faults.walker import NOTHING, VERBS, Walker
 
 SCHEMES = {"minio": "s3", "gcs": "gs", "azurite": "az"}
@@ -50,9 +50,6 @@ ON_WRITES: Sequence[str] = ("409", "412", "200-error", "truncate", "late")
 ON_READS: Sequence[str] = ("cut", "flip")
 ON_LISTINGS: Sequence[str] = ("hide",)
 FAULTS = (*ANY, *ON_WRITES, *ON_READS, *ON_LISTINGS)
-# What DuckDB itself reads it takes as it comes: against flipped bits there it has TLS only.
-UNCHECKED = r"\.parquet"
-ANSWER_S = "2"
 
 
 class Case(NamedTuple):
@@ -100,6 +97,7 @@ def sample(known: Sequence[Case], each: int, *, seed: int) -> list[Case]:
 
 
 def _is_checked(seen: Seen) -> bool:
+    """DuckDB takes data as they come: against flipped bits there it has TLS only."""
     return ".parquet" not in seen.path
 
 
@@ -192,9 +190,9 @@ def swept(service: str, told: Any, folder: Path) -> Iterator[Sweep]:
         direct = {**os.environ, **told}
         os.environ.update(surroundings, CLEARLAKE_ANSWER_S=ANSWER_S, LAKE_CACHE="")
         stack.callback(_forget, [*surroundings, "CLEARLAKE_ANSWER_S", "LAKE_CACHE"])
-        walker = stack.enter_context(Walker())
+        walker = stack.enter_context(closing(Walker()))
         os.environ.update(told)  # the oracle asks without the proxy
-        onlooker = stack.enter_context(Onlooker(direct))
+        onlooker = stack.enter_context(closing(Onlooker(direct)))
         yield Sweep(service, proxy, walker, onlooker, folder, told)
 
 

@@ -4,20 +4,18 @@ python -m tests.faults.onlooker      # a project's folder comes in, what was wro
 """
 
 import json
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import duckdb
 
 import lake
 from lake.errors import LakeError
 from tests.faults.example import FEBRUARY, JANUARY, ZONES, config_of, daily
-from tests.faults.walker import ROOT
+from tests.faults.walker import Worker
 
 WHOLE: Mapping[str, list[set[Any]]] = {
     "SELECT id FROM raw.trips": [{t.id for t in month} for month in (JANUARY, FEBRUARY)],
@@ -28,52 +26,24 @@ WHOLE: Mapping[str, list[set[Any]]] = {
 """Per query, the sets of rows of which all or none is seen."""
 
 
-class Onlooker:
+class Onlooker(Worker):
     """A process that looks on, without the proxy."""
 
     def __init__(self, surroundings: Mapping[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.onlooker"],
-            cwd=ROOT,
-            env=dict(surroundings),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        super().__init__("tests.faults.onlooker", surroundings)
         self.looks = 0
 
     def look_at(self, root: Path) -> None:
         """Look at a project's lake from now on."""
-        self._say(str(root))
+        self.say(str(root))
 
     def saw(self) -> list[str]:
         """Stop looking, and return what was no whole version."""
-        self._say("")
-        assert self.process.stdout
-        said = json.loads(self.process.stdout.readline())
+        self.say("")
+        said = self.hear()
         self.looks += said["looks"]
         found: list[str] = said["wrong"]
         return found
-
-    def _say(self, line: str) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 def look(root: Path) -> Iterator[str]:

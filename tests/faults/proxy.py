@@ -49,6 +49,8 @@ Mode = Literal[
 ]
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
 LATE_S = 3.0
+ANSWER_S = "2"
+"""For how long clients before a proxy wait, as `CLEARLAKE_ANSWER_S`."""
 _HOP = ("connection", "keep-alive", "transfer-encoding", "expect", "host", "content-length")
 
 

@@ -3,33 +3,35 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = ["land", "transform", "load"]
 NOTHING = {"land": ["unchanged"] * 3, "transform": ["unchanged"] * 2, "load": []}
 
 
-class Walker:
-    """The process that forks one for every walk."""
+class Worker:
+    """A module of the tests that runs as a process, which lines of JSON come into and go out of."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str, surroundings: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.killer"],
+            [sys.executable, "-m", module],
             cwd=ROOT,
+            env=surroundings,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, root: Path, verbs: list[str], **more: Any) -> Any:
-        """Run the verbs of a project; `more` is what else `killer` knows of a job."""
+    def say(self, line: str) -> None:
         assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps({"root": str(root), "verbs": verbs, **more}) + "\n")
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+
+    def hear(self) -> Any:
+        assert self.process.stdout
         return json.loads(self.process.stdout.readline())
 
     def close(self) -> None:
@@ -39,13 +41,14 @@ class Walker:
         self.process.wait()
         self.process.stdout.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+class Walker(Worker):
+    """The process that forks one for every walk."""
+
+    def __init__(self) -> None:
+        super().__init__("tests.faults.killer")
+
+    def run(self, root: Path, verbs: list[str], **more: Any) -> Any:
+        """Run the verbs of a project; `more` is what else `killer` knows of a job."""
+        self.say(json.dumps({"root": str(root), "verbs": verbs, **more}))
+        return self.hear()

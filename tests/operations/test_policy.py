@@ -98,9 +98,11 @@ def test_a_loader_loads_and_cannot_land(
 @pytest.mark.parametrize("url", ["s3://b", "s3://b/p/q/", "gs://b/it's", "az://c/p"])
 def test_every_policy_names_the_prefix_and_nothing_beside_it(role: Role, url: str) -> None:
     made = json.loads(policy(role, url))
-    prefix = url.partition("://")[2].partition("/")[2].strip("/")
-    text = json.dumps(made).replace("\\\\", "")
-    assert f"{prefix}/_lake/" in text if role == "reader" and prefix else made
+    bucket, _, path = url.partition("://")[2].partition("/")
+    prefix = path.strip("/").replace("'", "\\\\'")
+    text = json.dumps(made)
+    assert bucket in text
+    assert f"{prefix}/".lstrip("/") + ("_lake/" if role == "reader" else "") in text
 
 
 @pytest.mark.parametrize("url", ["/tmp/lake", "s3://", "http://x/y"])
