@@ -33,7 +33,7 @@ bench: .venv/.ready-bench ## the figures that the README states
 compare: .venv/.ready-bench ## the same real files through DuckLake, delta-rs, pyiceberg, dlt and us
 	$(BIN)/python -m benchmarks.compare
 
-services: .venv/.ready ## object stores on loopback to try things with, until Ctrl-C
+services: .venv/.ready ## object stores and PostgreSQL on loopback to try things with, until Ctrl-C
 	$(BIN)/python localstack/services.py
 
 clean: ## remove the environment and the caches

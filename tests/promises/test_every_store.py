@@ -30,8 +30,7 @@ def project(store: Store, tmp_path: Path) -> Project:
     """A project whose lake lies in the store, landed, transformed and loaded."""
     root = example.make(tmp_path / "project")
     settings = root / "lake.toml"
-    text = settings.read_text().replace('"./.lake"', f'"{store.url}"')
-    settings.write_text(text.replace("[warehouse]", '[warehouse]\nurl = "duckdb:///w.duckdb"'))
+    settings.write_text(settings.read_text().replace('"./.lake"', f'"{store.url}"'))
     made = Project(root)
     made.init()
     made.walk()
@@ -47,7 +46,7 @@ def test_the_walk_ends_alike_on_every_store(project: Project, store: Store) -> N
     lk = project.open()
     assert lk.url == store.url
     assert rows(lk) == daily((*JANUARY, *FEBRUARY))
-    with duckdb.connect(project.root / "w.duckdb", read_only=True) as warehouse:
+    with duckdb.connect(project.root / "warehouse.duckdb", read_only=True) as warehouse:
         assert warehouse.execute(DAILY.replace("curated.", "")).fetchall() == rows(lk)
     assert not verify(lk).damage
 
