@@ -20,6 +20,7 @@ NAMES = {
     "diff": "benchmarks.diff",
     "verify": "benchmarks.verify",
     "commits": "benchmarks.commits",
+    "buckets": "benchmarks.buckets",
 }
 
 
