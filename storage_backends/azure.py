@@ -96,11 +96,9 @@ class AzureStore:
             blob = self._blob(key)
             properties = blob.get_blob_properties()
 
-            def read(start: int, length: int) -> bytes:
+            def read(start: int, length: int) -> Iterator[bytes]:
                 pinned = {"etag": properties.etag, "match_condition": MatchConditions.IfNotModified}
-                answer = blob.download_blob(start, length, max_concurrency=1, **pinned)
-                found: bytes = answer.readall()
-                return found
+                yield blob.download_blob(start, length, max_concurrency=1, **pinned).readall()
 
             fetch_in_parts(read, properties.size, path)
         try:

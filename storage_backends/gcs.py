@@ -119,8 +119,9 @@ class GcsStore:
         with self._asking(key, is_read=True):
             blob.reload(timeout=_timeout(), retry=_again())
 
-            def read(start: int, length: int) -> bytes:
-                return _read(self._blob(key), start, length, if_generation_match=blob.generation)
+            def read(start: int, length: int) -> list[bytes]:
+                pinned = {"if_generation_match": blob.generation}
+                return [_read(self._blob(key), start, length, **pinned)]
 
             fetch_in_parts(read, blob.size, path)
         if blob.crc32c and _crc32c(path) != blob.crc32c:

@@ -32,6 +32,8 @@ from storage_backends.s3_errors import code, translated
 from storage_backends.store import Listed, unheard
 
 _TRIES = 4
+_RANGE_BYTES = 32 << 20
+_BLOCK_BYTES = 128 << 10
 
 
 @cache
@@ -100,13 +102,10 @@ class S3Store:
         first, answer = self._read(key, Range=f"bytes=0-{PART_BYTES - 1}")
         byte_count = int(answer.get("ContentRange", "/0").rpartition("/")[2])
 
-        def read(start: int, length: int) -> bytes:
-            if start == 0:
-                return first
-            wanted = f"bytes={start}-{start + length - 1}"
-            return self._read(key, Range=wanted, IfMatch=answer["ETag"])[0]
+        def read(start: int, length: int) -> Iterator[bytes]:
+            return self._blocks(key, start, start + length, answer["ETag"])
 
-        fetch_in_parts(read, byte_count, path)
+        fetch_in_parts(read, byte_count, path, first=first, part_bytes=_RANGE_BYTES)
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[Listed]:
         """Give every object below `prefix` and behind `after`, by key; see `Store`.
@@ -205,7 +204,11 @@ class S3Store:
             read_timeout=answer_s(),
             max_pool_connections=64,
             retries={"mode": "standard", "total_max_attempts": tries},
-            s3={"addressing_style": "path" if self._is_by_path else "auto"},
+            s3={
+                "addressing_style": "path" if self._is_by_path else "auto",
+                # As over TLS: each body goes with a CRC-32, and the log has its SHA-256.
+                "payload_signing_enabled": False,
+            },
         )
         with self._making:  # making clients is the one thing that a session does not share
             client = self._session.client("s3", config=config)
@@ -254,6 +257,25 @@ class S3Store:
                     if not left:
                         raise
         raise AssertionError("unreachable")
+
+    def _blocks(self, key: str, start: int, end: int, etag: str) -> Iterator[bytes]:
+        """Give a range of one state of an object; where it breaks off, it is gone on with.
+
+        Blocks that stay in the processor's cache take half the time of whole parts.
+        """
+        with self._asking(key, is_read=True):
+            for left in reversed(range(_TRIES)):
+                if start >= end:
+                    return
+                wanted = f"bytes={start}-{end - 1}"
+                answer = self._client.get_object(**self._at(key), Range=wanted, IfMatch=etag)
+                try:
+                    while block := answer["Body"].read(_BLOCK_BYTES):
+                        yield block
+                        start += len(block)
+                except (boto.HTTPClientError, boto.IncompleteReadError):
+                    if not left:
+                        raise
 
     def _listed(self, prefix: str, after: str) -> Iterator[Listed]:
         last = prefix.rpartition("/")[2]
