@@ -49,7 +49,8 @@ def may_be_the_bucket(exc: api.NotFound) -> bool:
 def _answered(exc: api.GoogleAPICallError, url: str, bucket: str, key: str) -> OSError:
     number = int(exc.code or 0)
     if number == 404:
-        if "bucket" in _text(exc) and "No such object" not in _text(exc):
+        # Where no key was asked for, it is the bucket that is not there, whatever is said.
+        if not key or ("bucket" in _text(exc) and "No such object" not in _text(exc)):
             text = "there is no such bucket: make it"
             text += f" (`gcloud storage buckets create gs://{bucket}`), or mend the URL (HTTP 404)"
             return PermissionError(errno.EACCES, f"{url}: {text}", key)
