@@ -1,12 +1,44 @@
-"""Objects of the store, read: what is absent is told from what the store would not give."""
+"""Objects of the store, read: what is absent is told from what the store would not give.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+And created, where the key says whose it is: then a lost answer can be asked for again.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lake.errors import StoreUnavailable
 from lake.words import cause
-from storage_backends import Store
+from storage_backends import Store, is_refusal
+
+TRIES = 5
+
+
+def create(store: Store, key: str, data: bytes, *, pause: Callable[[float], None]) -> None:
+    """Create an object that nobody would create with other bytes; it may be there already.
+
+    Where no answer came it is sent again: what stands at the key tells what became of it.
+
+    Raises:
+        FileExistsError: other bytes stand there.
+        OSError: the store refused, or gave no answer again and again.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            return store.put_new(key, data)
+        except FileExistsError:
+            with suppress(FileNotFoundError):  # a conflict that left nothing behind
+                if store.get(key) == data:
+                    return None
+                raise
+            if not left:
+                raise
+        except OSError as exc:
+            if is_refusal(exc) or not left:
+                raise
+        pause(random.uniform(0.05, 0.2) * 2 ** (TRIES - left))
+    raise AssertionError("unreachable")
 
 
 def download(store: Store, key: str, path: Path) -> None:

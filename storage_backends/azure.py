@@ -27,10 +27,10 @@ from azure.storage.blob import ContainerClient, ExponentialRetry
 from requests.adapters import HTTPAdapter
 
 from storage_backends import azure_upload, extensions, keys
-from storage_backends.azure_errors import malformed, missing, translated
+from storage_backends.azure_errors import SETTING, malformed, missing, translated
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import fetch_in_parts
-from storage_backends.store import Listed
+from storage_backends.store import Listed, foreign
 
 
 def open_store(bucket: str, prefix: str) -> "AzureStore":
@@ -196,7 +196,7 @@ class AzureStore:
             session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=64))
         how: dict[str, Any] = {
             "retry_policy": retry,
-            "raw_response_hook": self._note_time,
+            "raw_response_hook": self._hear,
             "transport": RequestsTransport(
                 session=session,
                 session_owner=False,
@@ -218,7 +218,12 @@ class AzureStore:
             **how,
         )
 
-    def _note_time(self, response: Any) -> None:
+    def _hear(self, response: Any) -> None:
+        """Note the time; and take no web page of a portal for an answer of Azure's."""
+        answer = response.http_response
+        is_theirs = any(name.lower().startswith("x-ms-") for name in answer.headers)
+        if answer.status_code < 500 and not is_theirs:
+            raise foreign(self.url, "Azure", SETTING)
         if said := response.http_response.headers.get("Date", ""):
             self._said = parsedate_to_datetime(said).astimezone(UTC), time.monotonic()
 

@@ -4,6 +4,10 @@ import errno
 
 from azure.core import exceptions as core
 
+from storage_backends.store import foreign
+
+SETTING = "AZURE_STORAGE_CONNECTION_STRING"
+
 _TEXTS = {
     "ContainerNotFound": "there is no such container: make it (`az storage container create --name"
     " {container}`), or mend the URL",
@@ -42,7 +46,7 @@ def translated(exc: core.AzureError, *, url: str, container: str, key: str) -> O
     if isinstance(exc, (core.ServiceRequestTimeoutError, core.ServiceResponseTimeoutError)):
         return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
     if isinstance(exc, core.ServiceRequestError):
-        text = "cannot be reached: look at the network and at AZURE_STORAGE_CONNECTION_STRING"
+        text = f"cannot be reached: look at the network and at {SETTING}"
         return ConnectionError(errno.ECONNREFUSED, f"{url} {text}", key)
     return ConnectionError(errno.EIO, f"{url} broke off ({type(exc).__name__}): try again", key)
 
@@ -68,11 +72,10 @@ def _answered(exc: core.HttpResponseError, url: str, container: str, key: str) -
     if number == 412 or said == "BlobAlreadyExists":
         return FileExistsError(errno.EEXIST, "the key is taken", key)
     if number in (401, 403):
-        text = "these credentials may not do that: ask for the rights that `lake init --policy`"
+        text = "these credentials may not do that, or have ended: ask for what `lake init --policy`"
         return PermissionError(errno.EACCES, f"{url}: {text} prints ({number_said})", key)
     if isinstance(exc, core.DecodeError) or (number in (200, 404) and not said):
-        text = "answered what no Azure does: look at AZURE_STORAGE_CONNECTION_STRING"
-        return ConnectionError(errno.EPROTO, f"{url} {text}", key)
+        return foreign(url, "Azure", SETTING)
     if number in (400, 405, 411, 413):
         text = f"refuses ({number_said}): look at credentials and rights"
         return PermissionError(errno.EACCES, f"{url} {text}", key)

@@ -31,10 +31,10 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from storage_backends import extensions, keys
-from storage_backends.gcs_errors import SDK, may_be_the_bucket, translated
+from storage_backends.gcs_errors import SDK, SETTING, may_be_the_bucket, translated
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import fetch_in_parts
-from storage_backends.store import Listed, unheard
+from storage_backends.store import Listed, foreign, unheard
 
 _AGAIN = DEFAULT_RETRY.with_delay(initial=0.2, multiplier=2, maximum=5)
 _CHUNK_BYTES = 16 << 20
@@ -201,12 +201,17 @@ class GcsStore:
         weakref.finalize(self, session.close)
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=64))
-        session.hooks["response"].append(self._note_time)
+        session.hooks["response"] += [self._note_time, self._is_genuine]
         return client
 
     def _note_time(self, response: Any, *_: Any, **__: Any) -> None:
         if said := response.headers.get("Date", ""):
             self._said = parsedate_to_datetime(said), time.monotonic()
+
+    def _is_genuine(self, response: Any, *_: Any, **__: Any) -> None:
+        """Take no web page of a portal for an object; what is JSON must be so anyway."""
+        if response.ok and "alt=media" in response.url and "X-Goog-Hash" not in response.headers:
+            raise foreign(self.url, "Google Cloud Storage", SETTING)
 
     def _blob(self, key: str) -> Any:
         keys.check(key)

@@ -7,6 +7,8 @@ import requests
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
+from storage_backends.store import foreign
+
 SDK = (
     api.GoogleAPIError,
     auth.GoogleAuthError,
@@ -14,6 +16,7 @@ SDK = (
 )
 """Everything that the SDK raises for what a server or a network did."""
 
+SETTING = "STORAGE_EMULATOR_HOST"
 _LOGIN = (
     "`gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a key file"
 )
@@ -33,10 +36,9 @@ def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
     if isinstance(exc, requests.ConnectTimeout | requests.ReadTimeout):
         return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
     if isinstance(exc, requests.JSONDecodeError):
-        text = "answered what no Google Cloud Storage does: look at STORAGE_EMULATOR_HOST"
-        return ConnectionError(errno.EPROTO, f"{url} {text}", key)
+        return foreign(url, "Google Cloud Storage", SETTING)
     if isinstance(exc, requests.ConnectionError):
-        text = "cannot be reached: look at the network and at STORAGE_EMULATOR_HOST"
+        text = f"cannot be reached: look at the network and at {SETTING}"
         return ConnectionError(errno.ECONNREFUSED, f"{url} {text}", key)
     return ConnectionError(errno.EIO, f"{url} broke off ({type(exc).__name__}): try again", key)
 
@@ -48,6 +50,8 @@ def may_be_the_bucket(exc: api.NotFound) -> bool:
 
 def _answered(exc: api.GoogleAPICallError, url: str, bucket: str, key: str) -> OSError:
     number = int(exc.code or 0)
+    if number == 404 and not key and _is_page(exc):
+        return foreign(url, "Google Cloud Storage", SETTING)
     if number == 404:
         # Where no key was asked for, it is the bucket that is not there, whatever is said.
         if not key or ("bucket" in _text(exc) and "No such object" not in _text(exc)):
@@ -67,6 +71,10 @@ def _answered(exc: api.GoogleAPICallError, url: str, bucket: str, key: str) -> O
         text = f"refuses (HTTP {number}): look at credentials and rights"
         return PermissionError(errno.EACCES, f"{url} {text}", key)
     return ConnectionError(errno.EIO, f"{url} failed (HTTP {number}): try again", key)
+
+
+def _is_page(exc: api.GoogleAPICallError) -> bool:
+    return "text/html" in getattr(exc.response, "headers", {}).get("Content-Type", "")
 
 
 def _text(exc: api.GoogleAPICallError) -> str:

@@ -28,8 +28,8 @@ from botocore.loaders import create_loader
 from storage_backends import extensions, keys, s3_upload
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import PART_BYTES, fetch_in_parts
-from storage_backends.s3_errors import code, translated
-from storage_backends.store import Listed, unheard
+from storage_backends.s3_errors import SETTING, code, translated
+from storage_backends.store import Listed, foreign, unheard
 
 _TRIES = 4
 _RANGE_BYTES = 32 << 20
@@ -119,7 +119,9 @@ class S3Store:
         self._check(key)
         with self._asking(key):
             try:
-                return int(self._client.head_object(**self._at(key))["ContentLength"])
+                return int(
+                    self._genuine(self._client.head_object(**self._at(key)))["ContentLength"]
+                )
             except boto.ClientError as exc:
                 if code(exc) == "404":  # an answer to HEAD has no text, so a bucket may be meant
                     self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
@@ -212,6 +214,7 @@ class S3Store:
         )
         with self._making:  # making clients is the one thing that a session does not share
             client = self._session.client("s3", config=config)
+        client.meta.events.register("before-parse.s3", self._refuse_pages)
         client.meta.events.register("after-call.s3", self._note_time)
         return client
 
@@ -219,6 +222,12 @@ class S3Store:
         said = http_response.headers.get("Date", "") if http_response is not None else ""
         if said:
             self._said = parsedate_to_datetime(said).astimezone(UTC), time.monotonic()
+
+    def _refuse_pages(self, response_dict: dict[str, Any], **_: Any) -> None:
+        """Take no web page for S3's word: the SDK would ask without end where one redirects."""
+        kind = response_dict["headers"].get("Content-Type", "")
+        if 300 <= response_dict["status_code"] < 500 and kind.startswith("text/html"):
+            raise foreign(self.url, "S3", SETTING)
 
     @cached_property
     def _encryption(self) -> dict[str, str]:
@@ -234,6 +243,12 @@ class S3Store:
     def _check(self, key: str) -> None:
         keys.check(key)
 
+    def _genuine(self, answer: dict[str, Any], *, sign: str = "ETag") -> dict[str, Any]:
+        """Take no web page of a portal for an object, or for an empty listing."""
+        if sign not in answer:
+            raise foreign(self.url, "S3", SETTING)
+        return answer
+
     def _heard(self, answer: dict[str, Any], key: str) -> None:
         """Take no answer without an object for one: it may be an error behind a 200."""
         if "ETag" not in answer:
@@ -247,7 +262,7 @@ class S3Store:
         with self._asking(key, is_read=True):
             for left in reversed(range(_TRIES)):
                 try:
-                    answer = self._client.get_object(**self._at(key), **asked)
+                    answer = self._genuine(self._client.get_object(**self._at(key), **asked))
                     return answer["Body"].read(), answer
                 except boto.ClientError as exc:
                     if code(exc) == "InvalidRange":
@@ -291,7 +306,7 @@ class S3Store:
                 page = next(pages, None)
             if page is None:
                 return
-            for item in page.get("Contents", ()):
+            for item in self._genuine(page, sign="IsTruncated").get("Contents", ()):
                 key = item["Key"].removeprefix(self._root)
                 if key > after and key.startswith(prefix) and not key.endswith("/"):
                     yield Listed(key, item["Size"])

@@ -5,6 +5,8 @@ import errno
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
+from storage_backends.store import foreign
+
 _TEXTS = {
     "NoSuchBucket": "there is no such bucket: make it (`aws s3 mb s3://{bucket}`), or mend the URL",
     "InvalidAccessKeyId": "the access key is not known there: look at AWS_ACCESS_KEY_ID, or at the"
@@ -26,6 +28,7 @@ _TEXTS = {
     "AccessDenied": "these credentials may not do that: ask for the rights that"
     " `lake init --policy` prints",
 }
+SETTING = "AWS_ENDPOINT_URL"
 _NOT_FOUND = ("NoSuchKey", "404", "NotFound")
 _NO_CREDENTIALS = (
     boto.NoCredentialsError,
@@ -50,13 +53,12 @@ def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
     if isinstance(exc, (boto.ReadTimeoutError, boto.ConnectTimeoutError)):
         return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
     if isinstance(exc, ResponseParserError):
-        text = "answered what no S3 does: look at AWS_ENDPOINT_URL"
-        return ConnectionError(errno.EPROTO, f"{url} {text}", key)
+        return foreign(url, "S3", SETTING)
     if isinstance(exc, boto.FlexibleChecksumError):
         text = "came with another checksum than it was stored with: try again"
         return ConnectionError(errno.EIO, f"{url}: {key} {text}", key)
     if isinstance(exc, boto.EndpointConnectionError):
-        text = "cannot be reached: look at the network and at AWS_ENDPOINT_URL"
+        text = f"cannot be reached: look at the network and at {SETTING}"
         return ConnectionError(errno.ECONNREFUSED, f"{url} {text}", key)
     return ConnectionError(errno.EIO, f"{url} broke off ({type(exc).__name__}): try again", key)
 

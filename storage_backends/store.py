@@ -116,6 +116,11 @@ def unheard(url: str, key: str) -> ConnectionError:
     return ConnectionError(errno.EPROTO, f"{url}: the answer names no object: try again", key)
 
 
+def foreign(url: str, protocol: str, setting: str) -> OSError:
+    """Return the error for an answer that no server of the protocol gives: a web page, say."""
+    return OSError(errno.EPROTO, f"{url} answers what no {protocol} does: look at {setting}")
+
+
 def is_refusal(error: Exception) -> bool:
     """Tell whether `error` proves that this request stored nothing."""
     if isinstance(error, FileExistsError):

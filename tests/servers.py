@@ -17,16 +17,17 @@ SURROUNDINGS = dict(os.environ)
 
 
 @contextmanager
-def running(*names: str) -> Iterator[dict[str, str]]:
+def running(*names: str, **more: str) -> Iterator[dict[str, str]]:
     """Run servers, and give the environment in which their clients find them.
 
-    They end with this process, however that ends: they wait for the end of its pipe.
+    They see `more` beside this process's environment, and end with it, however that ends: they wait
+    for the end of its pipe.
     """
     with subprocess.Popen(
         [sys.executable, str(SCRIPT), *names, "--with-parent"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=SURROUNDINGS,
+        env=SURROUNDINGS | more,
         text=True,
     ) as server:
         assert server.stdin

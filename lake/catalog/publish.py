@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog import checkpoint, fold
 from lake.catalog.codec import from_json, sha256, to_json
 from lake.catalog.entries import Author, Change, Entry, Schema
@@ -167,14 +167,12 @@ def _stored(log: Log, entry: Entry) -> bytes:
         return data
     key, changes = layout.commit_changes(entry.commit, entry.id), pack_changes(entry.changes)
     try:
-        log.store.put_new(key, changes)
+        objects.create(log.store, key, changes, pause=log.pause)
     except OSError as exc:
-        # The answer may have been lost, or said that an earlier try of these bytes is there.
-        if fetch(log, key) != changes:
-            raise StoreUnavailable(
-                f"{key} could not be stored in {log.store.url}: {exc}; nothing was published, run"
-                " the same command again"
-            ) from exc
+        raise StoreUnavailable(
+            f"{key} could not be stored in {log.store.url}: {cause(exc)}; nothing was published,"
+            " run the same command again"
+        ) from exc
     named = {"key": key, "sha256": sha256(changes)}
     return to_json(dataclasses.replace(entry, changes=(), changes_file=named))
 

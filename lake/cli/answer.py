@@ -20,6 +20,7 @@ from lake.models.types import published_select, publishing_error
 from lake.query.connect import Session, check_text, tables_of
 from lake.query.meta import TABLES
 from lake.query.sql import identifier, literal
+from lake.query.trust import unread_in
 from lake.words import nearest
 
 BATCH = 1000
@@ -80,6 +81,10 @@ def refused(session: Session, query: str) -> Iterator[None]:
     """Turn what DuckDB refuses into one line with the place in the query."""
     try:
         yield
+    except duckdb.IOException as exc:
+        if why := unread_in(session.log.store, str(exc)):
+            raise StoreUnavailable(f"{why}; then ask again") from exc
+        raise _query_failed(exc, query) from exc
     except duckdb.Error as exc:
         placed = _with_place(session, query, exc)
         raise _unknown(session, query, placed) or _query_failed(placed, query) from exc

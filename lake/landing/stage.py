@@ -280,10 +280,9 @@ def _receipt(
 def put_beside(attempt: Attempt, key: str, data: bytes) -> None:
     """Store a small object beside a version; one that is there already must hold these bytes."""
     try:
-        attempt.log.store.put_new(key, data)
+        objects.create(attempt.log.store, key, data, pause=attempt.log.pause)
     except FileExistsError:
-        if objects.read(attempt.log.store, key) != data:
-            raise VersionConflict(f"{key} is there with other bytes: run it again") from None
+        raise VersionConflict(f"{key} is there with other bytes: run it again") from None
 
 
 def _source(one: Fetched) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from lake.models.types import published_select, publishing_error
 from lake.models.unit import Unit, kind_of
 from lake.query.connect import missing, open_session, reader
 from lake.query.sql import file_list, identifier, literal
-from lake.query.trust import Trust
+from lake.query.trust import Trust, unread_in
 from lake.version import VERSION
 from lake.words import cause
 
@@ -187,7 +187,7 @@ def _run(at: Bench, node: Node, unit: Unit, path: Path) -> None:
             f"COPY ({published}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
         )
     except duckdb.Error as exc:
-        raise failed(node, exc) from exc
+        raise failed(at, node, exc) from exc
 
 
 def _without_input(at: Bench, node: Node) -> BuildFailed | None:
@@ -205,11 +205,12 @@ def _values(node: Node, unit: Unit) -> dict[str, str]:
     return layout.partition_values(unit.scope)
 
 
-def failed(node: Node, exc: duckdb.Error) -> LakeError:
+def failed(at: Bench, node: Node, exc: duckdb.Error) -> LakeError:
     """Return what it means for a model that DuckDB failed at it."""
     if isinstance(exc, (duckdb.IOException, duckdb.OutOfMemoryException)):
+        why = unread_in(at.log.store, str(exc)) or _said(exc)
         return StoreUnavailable(
-            f"{node.model.path} could not be built: {_said(exc)}; mend that, then transform again"
+            f"{node.model.path} could not be built: {why}; mend that, then transform again"
         )
     if wrong := publishing_error(exc, path=node.model.path):
         return wrong

@@ -102,7 +102,7 @@ def make(at: Bench, node: Node, before: Sequence[Made], memo: Memo) -> Made:
         made = _make(at, node, memo)
     except (LakeError, duckdb.Error) as exc:
         at.state = state
-        error = exc if isinstance(exc, LakeError) else failed(node, exc)
+        error = exc if isinstance(exc, LakeError) else failed(at, node, exc)
         made = Made(ModelRun(node.dataset, "failed", note=error.public), error=error)
     except RuntimeError as exc:
         # What a signal raises, DuckDB makes the cause of "Query interrupted".

@@ -17,6 +17,7 @@ from lake.catalog import identity
 from lake.catalog.log import open_log
 from lake.errors import LakeError
 from lake.version import VERSION
+from lake.words import cause
 from storage_backends import Store
 
 WRITERS = 16
@@ -72,7 +73,7 @@ def _tried(name: str, trial: Callable[[], str]) -> Finding:
     try:
         return Finding(name, True, trial())
     except (_Wrong, LakeError, OSError, ValueError) as exc:
-        return Finding(name, False, str(exc))
+        return Finding(name, False, cause(exc))
 
 
 def _versions() -> str:

@@ -5,23 +5,26 @@ both and differs in a value is found by `verify`, which reads every byte.
 """
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from lake import layout, objects
 from lake.catalog.codec import sha256
 from lake.catalog.state import DataFile
 from lake.errors import FileDamaged, LakeError, StoreUnavailable
 from lake.query.sql import file_list
+from lake.words import cause
 from storage_backends import Store
 
 _Stamp = tuple[int, ...]
 _FOOTERS = "SELECT file_name, file_size_bytes, num_rows FROM parquet_file_metadata({})"
 _BY_NETWORK = ("HTTP Error", "IO Error: Azure", "IO Error: Could not establish connection")
 """How DuckDB's words begin for what a network or a server did."""
-_ABSENT = ("HTTP 404", "404 The specified")
-"""In its words, that there is no such object; a key may hold 404, too."""
+_DATA_KEY = re.compile(rf"/(?=((?:{'|'.join(layout.ZONES)})/[^'\"]+?\.parquet))")
 
 
 @dataclass(slots=True)
@@ -111,17 +114,49 @@ class Trust:
 
     def _unreadable(self, key: str, dataset: str, exc: Exception) -> LakeError | FileNotFoundError:
         said = str(exc).splitlines()[0]
-        if not said.startswith(_BY_NETWORK):
+        try:
+            why = unread(self.store, key)
+        except FileNotFoundError as missing:
+            return missing
+        if not why and not said.startswith(_BY_NETWORK):
             return FileDamaged(
                 f"{key} is no whole Parquet ({said}), so {dataset} cannot be read: restore it from"
                 " a copy of the lake"
             )
-        if any(word in said for word in _ABSENT):
-            return FileNotFoundError(key)
+        why = why or f"{said}: look at the network, then try again"
         return StoreUnavailable(
-            f"{key} in {self.store.url} cannot be fetched, so {dataset} cannot be read: {said}:"
-            " look at the credentials and the network, then try again"
+            f"{key} in {self.store.url} cannot be fetched, so {dataset} cannot be read: {why}"
         )
+
+
+def unread(store: Store, key: str) -> str:
+    """Return why an object cannot be read, in the store's words and not in DuckDB's.
+
+    Those that no credentials open any more, and those in an archive, say so only to who reads. It
+    is empty where the store gives what DuckDB did not get.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+    """
+    try:
+        store.get(key, start=0, length=1)
+    except FileNotFoundError:
+        raise FileNotFoundError(key) from None
+    except OSError as exc:
+        return cause(exc)
+    return ""
+
+
+def unread_in(store: Store, said: str) -> str:
+    """Return the same for the object that DuckDB names in an error; empty where it names none."""
+    if "://" not in store.data_url("x"):
+        return ""
+    for text in (said, unquote(said)):  # a URL in it may be encoded
+        for found in _DATA_KEY.finditer(text):
+            with suppress(FileNotFoundError, ValueError):
+                if why := unread(store, found[1]):
+                    return f"{found[1]} in {store.url} cannot be read: {why}"
+    return ""
 
 
 def _stamps(store: Store, keys: Collection[str]) -> Iterator[tuple[str, _Stamp]]:

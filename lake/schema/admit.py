@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog.entries import (
     Append,
     Change,
@@ -18,14 +18,15 @@ from lake.catalog.entries import (
     Schema,
 )
 from lake.catalog.fold import touched
-from lake.catalog.log import Log, fetch
+from lake.catalog.log import Log
 from lake.catalog.state import State, data_files
 from lake.config.columns import columns_from_text
-from lake.errors import InvalidName, SchemaConflict, StoreUnavailable
+from lake.errors import FileDamaged, InvalidName, SchemaConflict, StoreUnavailable
 from lake.query.views import schema_files
 from lake.schema.drift import drifted
 from lake.schema.join import DECLARED
 from lake.schema.reconcile import Declared, Member, Reconciled, reconcile
+from lake.words import cause
 
 
 @dataclass(slots=True)
@@ -266,10 +267,14 @@ def _columns(one: Crowd) -> Reconciled:
 def _put(log: Log, key: str, data: bytes) -> None:
     """Store a file named by its content; that it is there already is looked at, not believed."""
     try:
-        log.store.put_new(key, data)
+        objects.create(log.store, key, data, pause=log.pause)
+    except FileExistsError:
+        raise FileDamaged(
+            f"{key} in {log.store.url} is not the file that it is named after: restore it from a"
+            " copy of the lake; nothing was published"
+        ) from None
     except OSError as exc:
-        if not isinstance(exc, FileExistsError) or fetch(log, key) is None:
-            raise StoreUnavailable(
-                f"{key} could not be stored in {log.store.url}: {exc}; nothing was published, run"
-                " the same command again"
-            ) from exc
+        raise StoreUnavailable(
+            f"{key} could not be stored in {log.store.url}: {cause(exc)}; nothing was published,"
+            " run the same command again"
+        ) from exc

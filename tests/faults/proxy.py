@@ -46,6 +46,7 @@ Mode = Literal[
     "kill-before",
     "kill-after",
     "slow",
+    "answer",
 ]
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
 LATE_S = 3.0
@@ -61,7 +62,8 @@ class Rule:
     `path` is a pattern that is searched for in the decoded path and query, behind which comes the
     key that a multipart body names (Google's way); `first` of those that fit is the number (from 1)
     at which it begins, `times` how often it happens, and `chance` how likely, by dice that `seed`
-    throws. `pid` is whom a kill kills, `seconds` how long a slow one waits.
+    throws. `pid` is whom a kill kills, `seconds` how long a slow one waits, `status` and `word` are
+    what an answer says.
     """
 
     mode: Mode
@@ -73,6 +75,8 @@ class Rule:
     seed: int = 0
     pid: int = 0
     seconds: float = 0.0
+    status: int = 0
+    word: str = ""
 
 
 class Seen(NamedTuple):
@@ -190,6 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
             threading.Event().wait(rule.seconds)
         if rule and mode == "kill-before":
             return self._kill(rule.pid)
+        if rule and mode == "answer":
+            return self._failure(rule.status, rule.word)
         if mode in ("500-before", "503-before", "403", "409", "412"):
             return self._failure(int(mode[:3]))
         if mode == "200-error":
@@ -248,18 +254,22 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_head(self) -> bool:
         return self.command == "HEAD"
 
-    def _failure(self, status: int) -> _Answer:
+    def _failure(self, status: int, said: str = "") -> _Answer:
         """Answer as the protocol that is spoken does."""
-        word = {
-            403: "AccessDenied",
-            409: "ConditionalRequestConflict",
-            412: "PreconditionFailed",
-            500: "InternalError",
-            503: "SlowDown",
-        }[status]
+        word = (
+            said
+            or {
+                403: "AccessDenied",
+                409: "ConditionalRequestConflict",
+                412: "PreconditionFailed",
+                500: "InternalError",
+                503: "SlowDown",
+            }[status]
+        )
         headers = [("Content-Type", "application/xml")]
         if "x-ms-version" in self.headers:
-            word = {403: "AuthorizationFailure", 409: "LeaseAlreadyPresent"}.get(status, word)
+            usual = {403: "AuthorizationFailure", 409: "LeaseAlreadyPresent"}.get(status, word)
+            word = said or usual
             headers.append(("x-ms-error-code", word))
         body = f"<?xml version='1.0'?><Error><Code>{word}</Code><Message>planted</Message></Error>"
         if "/storage/v1/" in self.path:

@@ -1,11 +1,14 @@
 """Buckets that are not there, credentials that do not fit, keys that need encoding."""
 
+import json
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import boto3
 import pytest
@@ -14,7 +17,7 @@ import lake
 from lake.operations.verify import verify
 from storage_backends import Store
 from tests.faults.proxy import Proxy, Rule
-from tests.servers import BUCKET
+from tests.servers import BUCKET, addresses
 
 LAKE = Path(sys.executable).with_name("lake")
 SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_CONNECTION_STRING")
@@ -78,6 +81,70 @@ def test_an_endpoint_that_nothing_listens_at_is_told(minio: Mapping[str, str]) -
         "ls", "--lake", f"s3://{BUCKET}/a", **{**minio, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     )
     assert "AWS_ENDPOINT_URL" in line
+
+
+class _Portal(BaseHTTPRequestHandler):
+    """What a network's portal does before one has logged in: it answers anything with a page."""
+
+    status = 200
+
+    def _page(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        is_sent_on = self.status == 302 and self.path != "/login"
+        self.send_response(self.status if is_sent_on or self.status != 302 else 200)
+        if is_sent_on:
+            self.send_header("Location", f"http://{self.headers['Host']}/login")
+        page = b"<html><body>Log in to the portal</body></html>"
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(page)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _page
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(params=[200, 302, 404])
+def portal(request: pytest.FixtureRequest) -> Iterator[str]:
+    handler = type("Portal", (_Portal,), {"status": request.param})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "setting"),
+    [
+        ("s3", "AWS_ENDPOINT_URL"),
+        ("gs", "STORAGE_EMULATOR_HOST"),
+        ("az", "AZURE_STORAGE_CONNECTION_STRING"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["init", "ls", "doctor"])
+def test_a_web_page_in_place_of_a_store_is_no_lake_and_no_empty_one(
+    request: pytest.FixtureRequest, scheme: str, setting: str, verb: str, portal: str
+) -> None:
+    told: Mapping[str, str] = request.getfixturevalue(CLOUDS[scheme])
+    (address,) = addresses(told)
+    there = {name: value.replace(address, portal) for name, value in told.items()}
+    url = f"{scheme}://{BUCKET}/a"
+    if verb == "doctor":
+        env = {**os.environ, **there, "CLEARLAKE_ANSWER_S": "2"}
+        words = ["--lake", url, "--json", verb]
+        done = subprocess.run([LAKE, *words], env=env, capture_output=True, text=True, check=False)
+        found = {one["tried"]: one for one in json.loads(done.stdout)}
+        assert done.returncode == 1, done
+        for tried in ("lake", "write", "read", "list", "create-only", "absent key"):
+            assert not found[tried]["ok"]
+        assert setting in found["read"]["found"]
+    else:
+        line = said(*(["init", url] if verb == "init" else ["ls", "--lake", url]), **there)
+        assert url in line
+        assert setting in line
 
 
 def test_a_bucket_with_dots_in_its_name_is_one(s3: Store, tmp_path: Path) -> None:
