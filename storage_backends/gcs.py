@@ -210,7 +210,9 @@ class GcsStore:
 
     def _is_genuine(self, response: Any, *_: Any, **__: Any) -> None:
         """Take no web page of a portal for an object; what is JSON must be so anyway."""
-        if response.ok and "alt=media" in response.url and "X-Goog-Hash" not in response.headers:
+        is_object = response.status_code == 200 and "alt=media" in response.url
+        if is_object and "X-Goog-Hash" not in response.headers:
+            response.close()
             raise foreign(self.url, "Google Cloud Storage", SETTING)
 
     def _blob(self, key: str) -> Any:
