@@ -210,8 +210,9 @@ class GcsStore:
 
     def _is_genuine(self, response: Any, *_: Any, **__: Any) -> None:
         """Take no web page of a portal for an object; what is JSON must be so anyway."""
-        is_object = response.status_code == 200 and "alt=media" in response.url
-        if is_object and "X-Goog-Hash" not in response.headers:
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        is_whole = response.status_code == 200 and (is_page or "alt=media" in response.url)
+        if is_whole and "X-Goog-Hash" not in response.headers:
             response.close()
             raise foreign(self.url, "Google Cloud Storage", SETTING)
 
