@@ -4,7 +4,8 @@
     ├── InvalidName, InvalidAddress, InvalidConfig      (ValueError)    what was asked for cannot be
     ├── NoSuchLake, NoSuchDataset, NoSuchPartition, NoSuchVersion,
     │   NoSuchSource, NoSuchModel, NoSuchTable          (LookupError)   what was named is not there
-    ├── LakeTooNew, ClockSkewed, MissingExtra, StoreUnavailable        the surroundings are wrong
+    ├── LakeTooNew, ClockSkewed, MissingExtra, StoreUnavailable,
+    │   StoreRefused                                                    the surroundings are wrong
     ├── CommitRefused, CommitUnknown, VersionConflict, LogDamaged,
     │   VersionExpired                                                  the log
     ├── SourceUnreadable (ValueError), SourceIncomplete, SourceMissing,
@@ -93,6 +94,19 @@ class MissingExtra(LakeError, ImportError):
 
 class StoreUnavailable(LakeError, OSError):
     """The store did not answer, is full or refuses. Safe to retry."""
+
+
+class StoreRefused(StoreUnavailable, PermissionError):
+    """The store refuses these credentials or this object: a retry is no use before that is mended.
+
+    Nothing is lost: the same command goes on then.
+    """
+
+
+def unavailable(text: str, why: BaseException) -> StoreUnavailable:
+    """Return the error for what a store's own error `why` keeps from being done."""
+    is_refused = isinstance(why, PermissionError)
+    return StoreRefused(text) if is_refused else StoreUnavailable(text)
 
 
 class CommitRefused(LakeError, PermissionError):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lake.errors import StoreUnavailable
+from lake.errors import unavailable
 from lake.words import cause
 from storage_backends import Store, is_refusal
 
@@ -71,6 +71,5 @@ def _asking(store: Store, key: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as exc:
-        raise StoreUnavailable(
-            f"cannot fetch {key} from {store.url}: {cause(exc)}; run the same command again"
-        ) from exc
+        text = f"cannot fetch {key} from {store.url}: {cause(exc)}; run the same command again"
+        raise unavailable(text, exc) from exc

@@ -11,7 +11,7 @@ from lake.catalog import checkpoint, identity
 from lake.catalog.cache import cache_for
 from lake.catalog.log import open_log
 from lake.config import Config
-from lake.errors import InvalidConfig, LakeError, MissingExtra, StoreUnavailable
+from lake.errors import InvalidConfig, LakeError, MissingExtra, unavailable
 from lake.lake import Lake
 from lake.words import cause
 from storage_backends import Store, open_store
@@ -87,8 +87,7 @@ def init(url: str, *, timezone: str = "UTC") -> Lake:
     except LakeError:
         raise
     except (OSError, ValueError) as exc:
-        raise StoreUnavailable(
-            f"no lake can be made at {store.url}: {cause(exc)}; mend that, or name another place"
-        ) from exc
+        text = f"no lake can be made at {store.url}: {cause(exc)}; mend that, or name another place"
+        raise unavailable(text, exc) from exc
     config = configuration.load(None, env=None, environ=os.environ, cwd=Path.cwd())
     return open_lake(store.url, config=config)

@@ -11,6 +11,7 @@ from lake.errors import (
     CommitUnknown,
     SeveralFailed,
     SourceIncomplete,
+    StoreRefused,
     StoreUnavailable,
     VersionConflict,
     WarehouseLocked,
@@ -62,7 +63,7 @@ def is_transient(error: Exception | None) -> bool:
     """Tell whether an error may go away by itself; all that raises such is safe to try again."""
     if isinstance(error, SeveralFailed):
         return any(map(is_transient, error.errors))
-    return isinstance(error, TRANSIENT)
+    return isinstance(error, TRANSIENT) and not isinstance(error, StoreRefused)
 
 
 def failure(state: State[Any]) -> Exception | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from time import sleep
 
-from lake.errors import StoreUnavailable
+from lake.errors import unavailable
 from lake.words import cause
 from storage_backends import Store
 
@@ -23,6 +23,7 @@ def get(store: Store, key: str, pause: Callable[[float], None] = sleep) -> bytes
             return None
         except OSError as exc:
             if left == 0 or isinstance(exc, PermissionError):
-                raise StoreUnavailable(f"cannot read {key} in {store.url}: {cause(exc)}") from exc
+                text = f"cannot read {key} in {store.url}: {cause(exc)}"
+                raise unavailable(text, exc) from exc
             pause(0.05 * (TRIES - left))
     raise AssertionError("unreachable")

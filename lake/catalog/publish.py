@@ -25,6 +25,7 @@ from lake.errors import (
     LogDamaged,
     StoreUnavailable,
     VersionConflict,
+    unavailable,
 )
 from lake.version import VERSION
 from lake.words import cause
@@ -123,9 +124,8 @@ def _numbers(log: Log, state: State) -> set[int]:
     try:
         keys = [item.key for item in log.store.list(layout.LOG, after=before)]
     except OSError as exc:
-        raise StoreUnavailable(
-            f"cannot list {layout.LOG} in {log.store.url}: {cause(exc)}; nothing was published"
-        ) from exc
+        text = f"cannot list {layout.LOG} in {log.store.url}: {cause(exc)}; nothing was published"
+        raise unavailable(text, exc) from exc
     return {number for key in keys if (number := layout.commit_number(key)) is not None}
 
 
@@ -169,9 +169,10 @@ def _stored(log: Log, entry: Entry) -> bytes:
     try:
         objects.create(log.store, key, changes, pause=log.pause)
     except OSError as exc:
-        raise StoreUnavailable(
+        raise unavailable(
             f"{key} could not be stored in {log.store.url}: {cause(exc)}; nothing was published,"
-            " run the same command again"
+            " run the same command again",
+            exc,
         ) from exc
     named = {"key": key, "sha256": sha256(changes)}
     return to_json(dataclasses.replace(entry, changes=(), changes_file=named))

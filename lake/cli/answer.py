@@ -14,7 +14,7 @@ import duckdb
 
 from lake import layout
 from lake.cli.output import aligned, line, plain
-from lake.errors import LakeError, QueryFailed, StoreUnavailable
+from lake.errors import LakeError, QueryFailed, StoreUnavailable, unavailable
 from lake.models.columns import OutputColumn
 from lake.models.types import published_select, publishing_error
 from lake.query.connect import Session, check_text, tables_of
@@ -83,7 +83,7 @@ def refused(session: Session, query: str) -> Iterator[None]:
         yield
     except duckdb.IOException as exc:
         if why := unread_in(session.log.store, str(exc)):
-            raise StoreUnavailable(f"{why}; then ask again") from exc
+            raise unavailable(f"{why}; then ask again", why) from exc
         raise _query_failed(exc, query) from exc
     except duckdb.Error as exc:
         placed = _with_place(session, query, exc)

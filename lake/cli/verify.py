@@ -44,7 +44,9 @@ def command(
             line(plain(f"orphan  {key}: no version names it, nothing reads it"))
         line(f"{counted(found.files, 'file')}, {size(found.bytes)} read: {found.verdict}")
     if found.damage:
-        talk(f"error: {found.verdict} in {lake.url}: restore it from a copy of the lake")
+        is_there = all(one.kind == "unreadable" for one in found.damage)
+        todo = "mend what is said of them" if is_there else "restore it from a copy of the lake"
+        talk(f"error: {found.verdict} in {lake.url}: {todo}")
         ctx.exit(1)
 
 

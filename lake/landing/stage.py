@@ -20,7 +20,7 @@ from lake.catalog.log import Log
 from lake.catalog.state import Partition, State, Version
 from lake.config.reading import reading_id, reading_values
 from lake.config.types import Reading
-from lake.errors import LakeError, SourceMissing, StoreUnavailable, VersionConflict
+from lake.errors import LakeError, SourceMissing, StoreUnavailable, VersionConflict, unavailable
 from lake.landing.order import Order, Staged
 from lake.landing.receipt import receipt
 from lake.sources.copy import Fetched
@@ -129,9 +129,10 @@ def _scratch(attempt: Attempt, order: Order) -> Iterator[Path]:
 
 
 def _unavailable(attempt: Attempt, order: Order, exc: OSError) -> StoreUnavailable:
-    return StoreUnavailable(
+    return unavailable(
         f"{order.name} could not be stored in {attempt.log.store.url}: {cause(exc)}; nothing was"
-        " published, run the same command again when that is mended"
+        " published, run the same command again when that is mended",
+        exc,
     )
 
 

@@ -16,7 +16,7 @@ from lake.catalog.codec import sha256
 from lake.catalog.entries import File, Landed, Schema, schema_id
 from lake.catalog.log import Log
 from lake.catalog.state import DataFile, State, data_files
-from lake.errors import BuildFailed, FileDamaged, LakeError, StoreUnavailable
+from lake.errors import BuildFailed, FileDamaged, LakeError, unavailable
 from lake.landing.inspect import inspect_parquet
 from lake.landing.stage import sha256_of
 from lake.models.columns import output_columns
@@ -208,9 +208,10 @@ def _values(node: Node, unit: Unit) -> dict[str, str]:
 def failed(at: Bench, node: Node, exc: duckdb.Error) -> LakeError:
     """Return what it means for a model that DuckDB failed at it."""
     if isinstance(exc, (duckdb.IOException, duckdb.OutOfMemoryException)):
-        why = unread_in(at.log.store, str(exc)) or _said(exc)
-        return StoreUnavailable(
-            f"{node.model.path} could not be built: {why}; mend that, then transform again"
+        why = unread_in(at.log.store, str(exc)) or exc
+        said = _said(exc) if why is exc else why
+        return unavailable(
+            f"{node.model.path} could not be built: {said}; mend that, then transform again", why
         )
     if wrong := publishing_error(exc, path=node.model.path):
         return wrong
@@ -358,9 +359,10 @@ def _stored(at: Bench, node: Node, store: Callable[[], None]) -> None:
     try:
         store()
     except OSError as exc:
-        raise StoreUnavailable(
+        raise unavailable(
             f"{node.model.path} could not be stored in {at.log.store.url}: {cause(exc)}; nothing"
-            " was published, run the same command again when that is mended"
+            " was published, run the same command again when that is mended",
+            exc,
         ) from exc
 
 

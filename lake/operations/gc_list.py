@@ -13,7 +13,7 @@ from lake import layout
 from lake.catalog import tables
 from lake.catalog.log import Log
 from lake.catalog.state import State
-from lake.errors import StoreUnavailable
+from lake.errors import unavailable
 from lake.query.sql import literal
 from lake.words import cause
 
@@ -105,9 +105,10 @@ def candidates(log: Log, state: State, known: Folders) -> list[Candidate]:
     try:
         return list(_listed(log, state, known))
     except (OSError, ValueError) as exc:
-        raise StoreUnavailable(
+        raise unavailable(
             f"cannot list {log.store.url}: {cause(exc)}; nothing was deleted, run the same command"
-            " again when that is mended"
+            " again when that is mended",
+            exc,
         ) from exc
 
 

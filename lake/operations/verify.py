@@ -49,7 +49,10 @@ class Verified:
     @property
     def verdict(self) -> str:
         """What was seen, in words: the damage, and the objects that belong to nothing."""
-        said = f"{len(self.damage):,} damaged" if self.damage else "all as the log says"
+        unread = sum(one.kind == "unreadable" for one in self.damage)
+        counts = {"damaged": len(self.damage) - unread, "that cannot be read": unread}
+        bad = " and ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+        said = bad or "all as the log says"
         if not self.orphans:
             return said
         objects = "1 object" if len(self.orphans) == 1 else f"{len(self.orphans):,} objects"

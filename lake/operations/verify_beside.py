@@ -6,8 +6,9 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 
 from lake import layout
-from lake.errors import StoreUnavailable
+from lake.errors import unavailable
 from lake.operations.verify_files import Damage, Named
+from lake.words import cause
 from storage_backends import Store
 
 
@@ -46,7 +47,8 @@ def _listed(store: Store) -> Iterator[str]:
         try:
             yield from (item.key for item in store.list(f"{zone}/"))
         except OSError as exc:
-            raise StoreUnavailable(f"cannot list {zone}/ in {store.url}: {exc}") from exc
+            text = f"cannot list {zone}/ in {store.url}: {cause(exc)}"
+            raise unavailable(text, exc) from exc
 
 
 def _read(store: Store, key: str, kind: str, is_sound: Callable[[bytes], bool]) -> Iterator[Damage]:
@@ -55,7 +57,7 @@ def _read(store: Store, key: str, kind: str, is_sound: Callable[[bytes], bool]) 
     except FileNotFoundError:
         yield Damage(kind, key, "there is no such object")
     except (OSError, EOFError, ValueError, zlib.error) as exc:
-        yield Damage(kind, key, f"cannot be read: {exc}")
+        yield Damage(kind, key, f"cannot be read: {cause(exc)}")
     else:
         if not sound:
             yield Damage(kind, key, f"is no {kind}")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lake.words import cause
 from storage_backends import Store
 
 PIECE = 4 << 20
@@ -124,7 +125,7 @@ def _check_file(store: Store, file: Named, told: Told) -> Damage | None:
     except FileNotFoundError:
         return Damage("missing", file.key, "there is no such object")
     except (OSError, ValueError) as exc:
-        return Damage("unreadable", file.key, str(exc))
+        return Damage("unreadable", file.key, cause(exc))
     if at != file.bytes:
         return Damage("size", file.key, f"{at} bytes, the log says {file.bytes}")
     if digest.hexdigest() != file.sha256:

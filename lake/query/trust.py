@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from lake import layout, objects
 from lake.catalog.codec import sha256
 from lake.catalog.state import DataFile
-from lake.errors import FileDamaged, LakeError, StoreUnavailable
+from lake.errors import FileDamaged, LakeError, unavailable
 from lake.query.sql import file_list
 from lake.words import cause
 from storage_backends import Store
@@ -114,49 +114,46 @@ class Trust:
 
     def _unreadable(self, key: str, dataset: str, exc: Exception) -> LakeError | FileNotFoundError:
         said = str(exc).splitlines()[0]
-        try:
-            why = unread(self.store, key)
-        except FileNotFoundError as missing:
-            return missing
+        why = unread(self.store, key)
+        if isinstance(why, FileNotFoundError):
+            return why
         if not why and not said.startswith(_BY_NETWORK):
             return FileDamaged(
                 f"{key} is no whole Parquet ({said}), so {dataset} cannot be read: restore it from"
                 " a copy of the lake"
             )
-        why = why or f"{said}: look at the network, then try again"
-        return StoreUnavailable(
-            f"{key} in {self.store.url} cannot be fetched, so {dataset} cannot be read: {why}"
+        told = cause(why) if why else f"{said}: look at the network, then try again"
+        return unavailable(
+            f"{key} in {self.store.url} cannot be fetched, so {dataset} cannot be read: {told}",
+            why or exc,
         )
 
 
-def unread(store: Store, key: str) -> str:
+def unread(store: Store, key: str) -> OSError | None:
     """Return why an object cannot be read, in the store's words and not in DuckDB's.
 
-    Those that no credentials open any more, and those in an archive, say so only to who reads. It
-    is empty where the store gives what DuckDB did not get.
-
-    Raises:
-        FileNotFoundError: there is no such object.
+    Those that no credentials open any more, and those in an archive, say so only to who reads; None
+    where the store gives what DuckDB did not get.
     """
     try:
         store.get(key, start=0, length=1)
-    except FileNotFoundError:
-        raise FileNotFoundError(key) from None
     except OSError as exc:
-        return cause(exc)
-    return ""
+        return exc
+    return None
 
 
-def unread_in(store: Store, said: str) -> str:
-    """Return the same for the object that DuckDB names in an error; empty where it names none."""
+def unread_in(store: Store, said: str) -> OSError | None:
+    """Return the same for the object that DuckDB names in an error; None where it names none."""
     if "://" not in store.data_url("x"):
-        return ""
+        return None
     for text in (said, unquote(said)):  # a URL in it may be encoded
         for found in _DATA_KEY.finditer(text):
-            with suppress(FileNotFoundError, ValueError):
-                if why := unread(store, found[1]):
-                    return f"{found[1]} in {store.url} cannot be read: {why}"
-    return ""
+            with suppress(ValueError):
+                why = unread(store, found[1])
+                if why and not isinstance(why, FileNotFoundError):
+                    text = f"{found[1]} in {store.url} cannot be read: {cause(why)}"
+                    return unavailable(text, why)
+    return None
 
 
 def _stamps(store: Store, keys: Collection[str]) -> Iterator[tuple[str, _Stamp]]:

@@ -21,7 +21,7 @@ from lake.catalog.fold import touched
 from lake.catalog.log import Log
 from lake.catalog.state import State, data_files
 from lake.config.columns import columns_from_text
-from lake.errors import FileDamaged, InvalidName, SchemaConflict, StoreUnavailable
+from lake.errors import FileDamaged, InvalidName, SchemaConflict, unavailable
 from lake.query.views import schema_files
 from lake.schema.drift import drifted
 from lake.schema.join import DECLARED
@@ -274,7 +274,8 @@ def _put(log: Log, key: str, data: bytes) -> None:
             " copy of the lake; nothing was published"
         ) from None
     except OSError as exc:
-        raise StoreUnavailable(
+        raise unavailable(
             f"{key} could not be stored in {log.store.url}: {cause(exc)}; nothing was published,"
-            " run the same command again"
+            " run the same command again",
+            exc,
         ) from exc

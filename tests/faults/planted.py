@@ -8,8 +8,10 @@ import pytest
 
 from lake import layout
 from lake.catalog import fold, publish
+from lake.catalog.codec import from_json
+from lake.catalog.entries import Replace
 from lake.catalog.log import Log
-from lake.errors import LakeError
+from lake.errors import CommitUnknown, LakeError
 from lake.landing import part
 from lake.landing.stage import Attempt
 from lake.operations import get
@@ -66,6 +68,22 @@ def acknowledge_before_commit(patch: Patch) -> None:
     patch.setattr(publish, "_settle", settle)
 
 
+def delete_on_unknown(patch: Patch) -> None:
+    """Take back what was uploaded where nobody says whether the commit that names it is stored."""
+    settle = publish._settle
+
+    def clean_up(log: Log, key: str, data: bytes, commit_id: str) -> bool:
+        try:
+            return settle(log, key, data, commit_id)
+        except CommitUnknown:
+            for change in from_json(data, key=key).changes:
+                for file in change.files if isinstance(change, Replace) else ():
+                    log.store.delete(file.key)
+            raise
+
+    patch.setattr(publish, "_settle", clean_up)
+
+
 def publish_what_raised(patch: Patch) -> None:
     """Leave a block that uploads by an exception, and publish what it was to upload."""
     upload = part.upload
@@ -80,6 +98,7 @@ def publish_what_raised(patch: Patch) -> None:
 PLANTED: Mapping[str, Callable[[Patch], None]] = {
     "skip the own-id check": not_know_my_own,
     "already exists counts as done": take_the_key_for_mine,
+    "delete on unknown": delete_on_unknown,
     "order by time": order_by_time,
     "no hash check": check_no_hash,
     "acknowledge before commit": acknowledge_before_commit,

@@ -270,7 +270,8 @@ class _Handler(BaseHTTPRequestHandler):
         if "x-ms-version" in self.headers:
             usual = {403: "AuthorizationFailure", 409: "LeaseAlreadyPresent"}.get(status, word)
             word = said or usual
-            headers.append(("x-ms-error-code", word))
+            # An answer to HEAD has no text, and does not say that it were XML.
+            headers = [("x-ms-error-code", word), *([] if self._is_head else headers)]
         body = f"<?xml version='1.0'?><Error><Code>{word}</Code><Message>planted</Message></Error>"
         if "/storage/v1/" in self.path:
             headers = [("Content-Type", "application/json")]

@@ -104,20 +104,23 @@ def test_a_reader_s_credentials_land_nothing_and_say_what_to_ask_for(
     for name, value in minio.items():
         monkeypatch.setenv(name, value)
     lk = lake.init(f"s3://{BUCKET}/{uuid.uuid4().hex}")
-    sts = boto3.client("sts", region_name="us-east-1")
-    held = sts.assume_role(
-        RoleArn="arn:aws:iam::000000000000:role/any",
-        RoleSessionName="reader",
-        Policy=policy("reader", lk.url),
-    )["Credentials"]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", held["AccessKeyId"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", held["SecretAccessKey"])
-    monkeypatch.setenv("AWS_SESSION_TOKEN", held["SessionToken"])
+    become(policy("reader", lk.url), monkeypatch)
     line = error("land", csv, "--as", "raw.n", "--lake", lk.url)
     assert lk.url in line
     assert "lake init --policy" in line
-    assert held["SessionToken"] not in line
     assert lk.refresh() == 0
+
+
+def become(allowed: str, patch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Go on with credentials of a session, of which the secret key and the token are returned."""
+    sts = boto3.client("sts", region_name="us-east-1")
+    role = "arn:aws:iam::000000000000:role/any"
+    asked = {"RoleArn": role, "RoleSessionName": "any", "Policy": allowed}
+    held = sts.assume_role(**asked)["Credentials"]
+    patch.setenv("AWS_ACCESS_KEY_ID", held["AccessKeyId"])
+    patch.setenv("AWS_SECRET_ACCESS_KEY", held["SecretAccessKey"])
+    patch.setenv("AWS_SESSION_TOKEN", held["SessionToken"])
+    return held["SecretAccessKey"], held["SessionToken"]
 
 
 def test_a_signature_that_only_reads_or_has_ended_is_told_and_not_shown(
@@ -127,10 +130,11 @@ def test_a_signature_that_only_reads_or_has_ended_is_told_and_not_shown(
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", whole)
     lk = lake.init(f"az://{BUCKET}/{uuid.uuid4().hex}")
     lk.land(csv, dataset="raw.n")
-    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", signed(whole, timedelta(hours=1)))
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", signed(whole, "rl"))
     assert run("sql", "FROM raw.n", "--format", "csv", "--lake", lk.url).stdout == "n\n1\n2\n"
     refused = error("land", csv, "--as", "raw.m", "--lake", lk.url)
-    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", signed(whole, -timedelta(hours=1)))
+    ended_at = -timedelta(hours=1)
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", signed(whole, "rl", lasts=ended_at))
     ended = error("land", csv, "--as", "raw.m", "--lake", lk.url)
     for line in (refused, ended):
         assert lk.url in line
@@ -141,14 +145,14 @@ def test_a_signature_that_only_reads_or_has_ended_is_told_and_not_shown(
     assert run("land", csv, "--as", "raw.m", "--lake", lk.url).returncode == 0
 
 
-def signed(connection: str, lasts: timedelta) -> str:
-    """Return a connection string with a signature that may read and list."""
+def signed(connection: str, rights: str, *, lasts: timedelta = timedelta(hours=1)) -> str:
+    """Return a connection string with a signature that has these rights."""
     told = dict(part.split("=", 1) for part in connection.rstrip(";").split(";"))
     sas = generate_container_sas(
         told["AccountName"],
         BUCKET,
         account_key=told["AccountKey"],
-        permission=ContainerSasPermissions(read=True, list=True),
+        permission=ContainerSasPermissions.from_string(rights),
         start=datetime.now(UTC) - timedelta(hours=2),
         expiry=datetime.now(UTC) + lasts,
         protocol="https,http",
@@ -257,3 +261,36 @@ def test_an_archived_object_is_named_with_what_brings_it_back(
     for ask in (lambda: lk.sql("FROM raw.n").fetchall(), lambda: lk.get("raw.n", tmp_path / "o")):
         with pytest.raises(LakeError, match=f"raw/n/.*{told}"):
             ask()
+
+
+@pytest.mark.parametrize("proxied", ["minio", "azurite"], indirect=True)
+def test_no_word_no_file_and_no_run_holds_a_secret_whatever_fails(
+    proxied: tuple[Proxy, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, store = proxied
+    if store.url.startswith("s3"):
+        secrets = become(policy("writer", store.url), monkeypatch)
+    else:
+        whole = signed(os.environ["AZURE_STORAGE_CONNECTION_STRING"], "rawdl")
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", whole)
+        secrets = (whole.partition("sig=")[2],)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    root = example.make(tmp_path / "project", store.url)
+    Project(root).init()
+    status, word, _ = EXPIRED[store.url[:2]]
+    said = []
+    for where, verb in (("raw/.*zones", "elt"), ("raw/.*trips", "verify"), ("_lake/", "doctor")):
+        proxy.fail(Rule("answer", where, times=FOR_GOOD, status=status, word=word))
+        said.append(run(verb, at=root))
+    proxy.fail(Rule("answer", "curated/", times=FOR_GOOD, status=status, word=word))
+    flow = [sys.executable, "-m", "lake_flows.elt"]
+    said.append(subprocess.run(flow, cwd=root, capture_output=True, text=True, check=False))
+    assert [done.returncode for done in said] == [1] * len(said)
+    proxy.fail()
+    assert run("elt", at=root).returncode == 0
+    written = {"said": "".join(done.stdout + done.stderr for done in said).encode()}
+    written |= {listed.key: store.get(listed.key) for listed in store.list()}
+    written |= {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert any(name.endswith("prefect.db") for name in written)
+    for name, data in written.items():
+        assert not any(secret.encode() in data for secret in secrets), name
