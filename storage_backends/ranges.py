@@ -7,6 +7,8 @@ from pathlib import Path
 
 PART_BYTES = 8 << 20
 TOGETHER = 8
+_FETCHED_TOGETHER = min(TOGETHER, 2 * (os.cpu_count() or 1))
+"""More threads than that wait for each other, not for the network."""
 
 Read = Callable[[int, int], Iterable[bytes]]
 """Gives `length` bytes from `start` in blocks, all of them, or raises."""
@@ -17,7 +19,7 @@ def fetch_in_parts(
 ) -> None:
     """Write an object of `byte_count` bytes to a new file at `path`; on failure there is none.
 
-    At most `TOGETHER` blocks are in memory.
+    At most `TOGETHER` of the blocks that `read` gives are in memory.
 
     Args:
         read: asks for a range.
@@ -57,7 +59,7 @@ def _fill(file: int, read: Read, parts: Sequence[tuple[int, int]]) -> None:
         bring(*parts[0])
     if len(parts) <= 1:
         return
-    with ThreadPoolExecutor(min(TOGETHER, len(parts))) as pool:
+    with ThreadPoolExecutor(min(_FETCHED_TOGETHER, len(parts))) as pool:
         coming = [pool.submit(bring, *part) for part in parts]
         try:
             for part in coming:

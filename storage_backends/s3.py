@@ -32,8 +32,8 @@ from storage_backends.s3_errors import SETTING, code, translated
 from storage_backends.store import Listed, foreign, unheard
 
 _TRIES = 4
-_RANGE_BYTES = 32 << 20
-_BLOCK_BYTES = 128 << 10
+_RANGE_BYTES = 64 << 20
+_BLOCK_BYTES = 256 << 10
 
 
 @cache

@@ -26,9 +26,11 @@ from prefect.states import Scheduled
 
 from lake.catalog.entries import Doom
 from lake.catalog.publish import Draft, publish
+from lake.errors import SeveralFailed, StoreRefused, StoreUnavailable
 from lake_flows.elt import elt, main
 from lake_flows.land import commit_source, land, orders_of, stage_partition
 from lake_flows.maintain import maintain
+from lake_flows.step import is_transient
 from lake_flows.where import Asked, Where
 from tests.flows.project import FEBRUARY, JANUARY, ZONES, Project
 from tests.http_server import Hang, Status
@@ -76,6 +78,12 @@ def test_what_may_pass_is_tried_again(project: Project) -> None:
     project.server.script(ZONES, *[Status(503)] * 4)
     state = land(project=project.folder, sources=["zones"], return_state=True)
     assert (state.is_completed(), project.asked(ZONES)) == (True, 5)
+
+
+def test_what_the_store_refuses_is_not_tried_again() -> None:
+    assert is_transient(StoreUnavailable("no answer"))
+    assert not is_transient(StoreRefused("these credentials may not do that"))
+    assert is_transient(SeveralFailed([StoreRefused("no"), StoreUnavailable("no answer")]))
 
 
 def test_what_stays_wrong_is_not_tried_again_and_stops_nothing_else(
