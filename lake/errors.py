@@ -4,8 +4,9 @@
     ├── InvalidName, InvalidAddress, InvalidConfig      (ValueError)    what was asked for cannot be
     ├── NoSuchLake, NoSuchDataset, NoSuchPartition, NoSuchVersion,
     │   NoSuchSource, NoSuchModel, NoSuchTable          (LookupError)   what was named is not there
-    ├── LakeTooNew, ClockSkewed, MissingExtra, StoreUnavailable,
-    │   StoreRefused                                                    the surroundings are wrong
+    ├── LakeTooNew, ClockSkewed, MissingExtra                           the surroundings are wrong
+    ├── StoreUnavailable (OSError)
+    │   └── StoreRefused (PermissionError)
     ├── CommitRefused, CommitUnknown, VersionConflict, LogDamaged,
     │   VersionExpired                                                  the log
     ├── SourceUnreadable (ValueError), SourceIncomplete, SourceMissing,
@@ -93,7 +94,7 @@ class MissingExtra(LakeError, ImportError):
 
 
 class StoreUnavailable(LakeError, OSError):
-    """The store did not answer, is full or refuses. Safe to retry."""
+    """The store did not answer, or is full. Safe to retry."""
 
 
 class StoreRefused(StoreUnavailable, PermissionError):

@@ -157,6 +157,11 @@ def version_folder(key: str) -> str:
     return found[0] if found else ""
 
 
+def data_keys(text: str) -> list[str]:
+    """Return what may be keys of data in a text, such as an error's, each with all that follows."""
+    return re.findall(rf"/(?=((?:{'|'.join(ZONES)})/[^'\"]+?\.parquet))", text)
+
+
 def original(name: str, *, is_parquet: bool) -> str:
     """Return the file name under which a source's own bytes lie in their version's folder.
 

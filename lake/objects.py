@@ -5,7 +5,7 @@ And created, where the key says whose it is: then a lost answer can be asked for
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from lake.errors import unavailable
@@ -28,17 +28,24 @@ def create(store: Store, key: str, data: bytes, *, pause: Callable[[float], None
         try:
             return store.put_new(key, data)
         except FileExistsError:
-            with suppress(FileNotFoundError):  # a conflict that left nothing behind
-                if store.get(key) == data:
-                    return None
-                raise
-            if not left:
+            found = _standing(store, key)
+            if found == data:
+                return None
+            if found is not None or not left:
                 raise
         except OSError as exc:
             if is_refusal(exc) or not left:
                 raise
         pause(random.uniform(0.05, 0.2) * 2 ** (TRIES - left))
     raise AssertionError("unreachable")
+
+
+def _standing(store: Store, key: str) -> bytes | None:
+    """Return what stands at a key; None if nothing does, or if the store would not say."""
+    try:
+        return store.get(key)
+    except OSError:
+        return None
 
 
 def download(store: Store, key: str, path: Path) -> None:

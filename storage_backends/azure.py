@@ -257,10 +257,11 @@ class AzureStore:
         ).by_page()
         while True:
             with self._asking(prefix):
-                page = list(next(pages, ()))
-            if not page:
+                page = next(pages, None)
+                blobs = None if page is None else list(page)
+            if blobs is None:  # an empty page may have one behind it
                 return
-            for blob in page:
+            for blob in blobs:
                 key = blob.name.removeprefix(self._root)
                 is_folder = key.endswith("/") or "hdi_isfolder" in (blob.metadata or {})
                 if key > after and not is_folder:

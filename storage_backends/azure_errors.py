@@ -28,7 +28,7 @@ _LOGIN = "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and log 
 
 def missing(url: str) -> PermissionError:
     """Return the error for no credentials at all."""
-    return PermissionError(errno.EACCES, f"{url}: there are no credentials: {_LOGIN}")
+    return PermissionError(errno.EPERM, f"{url}: there are no credentials: {_LOGIN}")
 
 
 def malformed(url: str) -> PermissionError:
@@ -42,7 +42,7 @@ def translated(exc: core.AzureError, *, url: str, container: str, key: str) -> O
     if isinstance(exc, core.HttpResponseError) and exc.status_code:
         return _answered(exc, url, container, key)
     if isinstance(exc, core.ClientAuthenticationError):
-        return PermissionError(errno.EACCES, f"{url}: no credentials are good: {_LOGIN}", key)
+        return PermissionError(errno.EPERM, f"{url}: no credentials are good: {_LOGIN}", key)
     if isinstance(exc, (core.ServiceRequestTimeoutError, core.ServiceResponseTimeoutError)):
         return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
     if isinstance(exc, core.ServiceRequestError):
@@ -66,7 +66,7 @@ def _answered(exc: core.HttpResponseError, url: str, container: str, key: str) -
     number_said = f"{said or 'no reason'}, HTTP {number}"
     if text := _TEXTS.get(said):
         text = f"{url}: {text.format(container=container)} ({number_said})"
-        return PermissionError(errno.EACCES, text, key)
+        return PermissionError(errno.EPERM, text, key)
     if number == 404 and said in ("BlobNotFound", "ResourceNotFound"):
         return FileNotFoundError(errno.ENOENT, "no such object", key)
     if number == 412 or said == "BlobAlreadyExists":
@@ -78,5 +78,5 @@ def _answered(exc: core.HttpResponseError, url: str, container: str, key: str) -
         return foreign(url, "Azure", SETTING)
     if number in (400, 405, 411, 413):
         text = f"refuses ({number_said}): look at credentials and rights"
-        return PermissionError(errno.EACCES, f"{url} {text}", key)
+        return PermissionError(errno.EPERM, f"{url} {text}", key)
     return ConnectionError(errno.EIO, f"{url} failed ({number_said}): try again", key)

@@ -27,10 +27,10 @@ def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
     if isinstance(exc, api.RetryError) and isinstance(exc.cause, SDK):
         exc = exc.cause
     if isinstance(exc, auth.DefaultCredentialsError):
-        return PermissionError(errno.EACCES, f"{url}: there are no credentials: {_LOGIN}", key)
+        return PermissionError(errno.EPERM, f"{url}: there are no credentials: {_LOGIN}", key)
     if isinstance(exc, auth.RefreshError) and not exc.retryable:
         text = f"the credentials are no longer good: {_LOGIN}; then run the same command again"
-        return PermissionError(errno.EACCES, f"{url}: {text}", key)
+        return PermissionError(errno.EPERM, f"{url}: {text}", key)
     if isinstance(exc, api.GoogleAPICallError) and exc.code:
         return _answered(exc, url, bucket, key)
     if isinstance(exc, requests.ConnectTimeout | requests.ReadTimeout):
@@ -57,19 +57,19 @@ def _answered(exc: api.GoogleAPICallError, url: str, bucket: str, key: str) -> O
         if not key or ("bucket" in _text(exc) and "No such object" not in _text(exc)):
             text = "there is no such bucket: make it"
             text += f" (`gcloud storage buckets create gs://{bucket}`), or mend the URL (HTTP 404)"
-            return PermissionError(errno.EACCES, f"{url}: {text}", key)
+            return PermissionError(errno.EPERM, f"{url}: {text}", key)
         return FileNotFoundError(errno.ENOENT, "no such object", key)
     if number == 412:
         return FileExistsError(errno.EEXIST, "the key is taken", key)
     if number == 401:
         text = f"the credentials are not taken: {_LOGIN}; then run the same command again"
-        return PermissionError(errno.EACCES, f"{url}: {text} (HTTP 401)", key)
+        return PermissionError(errno.EPERM, f"{url}: {text} (HTTP 401)", key)
     if number == 403:
         text = "these credentials may not do that: ask for the rights that `lake init --policy`"
         return PermissionError(errno.EACCES, f"{url}: {text} prints (HTTP 403)", key)
     if number in (400, 405, 411, 413):
         text = f"refuses (HTTP {number}): look at credentials and rights"
-        return PermissionError(errno.EACCES, f"{url} {text}", key)
+        return PermissionError(errno.EPERM, f"{url} {text}", key)
     return ConnectionError(errno.EIO, f"{url} failed (HTTP {number}): try again", key)
 
 

@@ -7,19 +7,23 @@ from pathlib import Path
 
 PART_BYTES = 8 << 20
 TOGETHER = 8
-_FETCHED_TOGETHER = min(TOGETHER, 2 * (os.cpu_count() or 1))
-"""More threads than that wait for each other, not for the network."""
 
 Read = Callable[[int, int], Iterable[bytes]]
 """Gives `length` bytes from `start` in blocks, all of them, or raises."""
 
 
 def fetch_in_parts(
-    read: Read, byte_count: int, path: Path, *, first: bytes = b"", part_bytes: int = PART_BYTES
+    read: Read,
+    byte_count: int,
+    path: Path,
+    *,
+    first: bytes = b"",
+    part_bytes: int = PART_BYTES,
+    together: int = TOGETHER,
 ) -> None:
     """Write an object of `byte_count` bytes to a new file at `path`; on failure there is none.
 
-    At most `TOGETHER` of the blocks that `read` gives are in memory.
+    At most `together` of the blocks that `read` gives are in memory.
 
     Args:
         read: asks for a range.
@@ -27,6 +31,7 @@ def fetch_in_parts(
         path: where nothing is yet.
         first: the bytes that it begins with, which are here already.
         part_bytes: how many are asked for at once.
+        together: of how many parts at a time.
 
     Raises:
         FileExistsError: `path` is taken.
@@ -40,13 +45,13 @@ def fetch_in_parts(
                 (start, min(part_bytes, byte_count - start))
                 for start in range(len(first), byte_count, part_bytes)
             ]
-            _fill(file.fileno(), read, parts)
+            _fill(file.fileno(), read, parts, together)
         except BaseException:
             path.unlink()
             raise
 
 
-def _fill(file: int, read: Read, parts: Sequence[tuple[int, int]]) -> None:
+def _fill(file: int, read: Read, parts: Sequence[tuple[int, int]], together: int) -> None:
     def bring(start: int, length: int) -> None:
         at = start
         for block in read(start, length):
@@ -59,7 +64,7 @@ def _fill(file: int, read: Read, parts: Sequence[tuple[int, int]]) -> None:
         bring(*parts[0])
     if len(parts) <= 1:
         return
-    with ThreadPoolExecutor(min(_FETCHED_TOGETHER, len(parts))) as pool:
+    with ThreadPoolExecutor(min(together, len(parts))) as pool:
         coming = [pool.submit(bring, *part) for part in parts]
         try:
             for part in coming:

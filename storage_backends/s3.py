@@ -27,13 +27,15 @@ from botocore.loaders import create_loader
 
 from storage_backends import extensions, keys, s3_upload
 from storage_backends.patience import CONNECT_S, answer_s
-from storage_backends.ranges import PART_BYTES, fetch_in_parts
+from storage_backends.ranges import PART_BYTES, TOGETHER, fetch_in_parts
 from storage_backends.s3_errors import SETTING, code, translated
 from storage_backends.store import Listed, foreign, unheard
 
 _TRIES = 4
 _RANGE_BYTES = 64 << 20
 _BLOCK_BYTES = 256 << 10
+_TOGETHER = min(TOGETHER, 2 * (os.cpu_count() or 1))
+"""More threads, which take block by block, would wait for each other and not for the network."""
 
 
 @cache
@@ -105,7 +107,8 @@ class S3Store:
         def read(start: int, length: int) -> Iterator[bytes]:
             return self._blocks(key, start, start + length, answer["ETag"])
 
-        fetch_in_parts(read, byte_count, path, first=first, part_bytes=_RANGE_BYTES)
+        each = max(PART_BYTES, min(_RANGE_BYTES, byte_count // TOGETHER))
+        fetch_in_parts(read, byte_count, path, first=first, part_bytes=each, together=_TOGETHER)
 
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[Listed]:
         """Give every object below `prefix` and behind `after`, by key; see `Store`.
@@ -224,9 +227,13 @@ class S3Store:
             self._said = parsedate_to_datetime(said).astimezone(UTC), time.monotonic()
 
     def _refuse_pages(self, response_dict: dict[str, Any], **_: Any) -> None:
-        """Take no web page for S3's word: the SDK would ask without end where one redirects."""
-        kind = response_dict["headers"].get("Content-Type", "")
-        if 300 <= response_dict["status_code"] < 500 and kind.startswith("text/html"):
+        """Take no web page for S3's word: the SDK would ask without end where one redirects.
+
+        An object may be a page, too, but each object has an ETag.
+        """
+        headers = response_dict["headers"]
+        is_page = headers.get("Content-Type", "").startswith("text/html")
+        if is_page and "ETag" not in headers and response_dict["status_code"] < 500:
             raise foreign(self.url, "S3", SETTING)
 
     @cached_property
@@ -283,7 +290,8 @@ class S3Store:
                 if start >= end:
                     return
                 wanted = f"bytes={start}-{end - 1}"
-                answer = self._client.get_object(**self._at(key), Range=wanted, IfMatch=etag)
+                asked = {"Range": wanted, "IfMatch": etag}
+                answer = self._genuine(self._client.get_object(**self._at(key), **asked))
                 try:
                     while block := answer["Body"].read(_BLOCK_BYTES):
                         yield block

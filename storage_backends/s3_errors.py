@@ -47,7 +47,7 @@ def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
         return _answered(exc, url, bucket, key)
     if isinstance(exc, _NO_CREDENTIALS):
         text = "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or"
-        return PermissionError(errno.EACCES, f"{url}: {text} AWS_PROFILE", key)
+        return PermissionError(errno.EPERM, f"{url}: {text} AWS_PROFILE", key)
     if isinstance(exc, boto.ParamValidationError):
         return PermissionError(errno.EINVAL, f"{url}: {bucket!r} can be no bucket's name", key)
     if isinstance(exc, (boto.ReadTimeoutError, boto.ConnectTimeoutError)):
@@ -81,11 +81,12 @@ def _answered(exc: boto.ClientError, url: str, bucket: str, key: str) -> OSError
         return FileExistsError(errno.EEXIST, "the key is taken", key)
     number_said = f"{said or 'no reason'}, HTTP {number}"
     if text := _TEXTS.get(said):
-        return PermissionError(
-            errno.EACCES, f"{url}: {text.format(bucket=bucket)} ({number_said})", key
-        )
+        kind = errno.EACCES if said == "AccessDenied" else errno.EPERM
+        return PermissionError(kind, f"{url}: {text.format(bucket=bucket)} ({number_said})", key)
     if number in (400, 401, 403, 405, 411, 413):
         return PermissionError(
-            errno.EACCES, f"{url} refuses ({number_said}): look at credentials and rights", key
+            errno.EACCES if number == 403 else errno.EPERM,
+            f"{url} refuses ({number_said}): look at credentials and rights",
+            key,
         )
     return ConnectionError(errno.EIO, f"{url} failed ({number_said}): try again", key)

@@ -4,7 +4,8 @@ Keys are relative to the store's root, use `/`, and never leave it. Errors are b
 
 - `FileExistsError`: a create-only call found the key taken;
 - `FileNotFoundError`: the key is not there. A store that may not tell (403) never says this;
-- `PermissionError`, `ValueError`: refused; nothing was stored by *this* request;
+- `PermissionError`, `ValueError`: refused; nothing was stored by *this* request. `EACCES` says that
+  these credentials may not do that with this key, any other number that they are not taken at all;
 - any other `OSError`: unresolved. The request may have been applied, may still be, or never will.
 
 `is_refusal` tells the definite ones from the unresolved ones, a full disk included.

@@ -38,6 +38,17 @@ def test_a_lost_answer_is_asked_for_again(local: Store, error: OSError, is_appli
     assert bool(pauses) is not (isinstance(error, FileExistsError) and is_applied)
 
 
+def test_a_look_that_fails_says_nothing(local: Store) -> None:
+    local.put_new("k", b"mine")
+    looks = iter([ConnectionError("lost")])
+
+    def lose(verb: str, key: str) -> None:
+        if verb == "get" and (error := next(looks, None)):
+            raise error
+
+    assert len(create(HookedStore(local, before=lose))) == 1
+
+
 def test_other_bytes_at_the_key_are_told(local: Store) -> None:
     local.put_new("k", b"another's")
     with pytest.raises(FileExistsError, match="k"):

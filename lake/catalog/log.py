@@ -1,5 +1,6 @@
 """Reading the log: the newest checkpoint, then entry by entry to the head, without a listing."""
 
+import errno
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -275,7 +276,9 @@ def _entry_or_end(log: Log, number: int) -> bytes | None:
     try:
         return fetch(log, layout.commit(number))
     except StoreUnavailable as exc:
-        if number == 1 or not isinstance(exc.__cause__, PermissionError):
+        why = exc.__cause__
+        is_hidden = isinstance(why, PermissionError) and why.errno == errno.EACCES
+        if number == 1 or not is_hidden:  # credentials that have ended tell nothing of the log
             raise
         log.forbidden = True
         return None

@@ -23,7 +23,7 @@ from lake.errors import (
     CommitRefused,
     CommitUnknown,
     LogDamaged,
-    StoreUnavailable,
+    StoreRefused,
     VersionConflict,
     unavailable,
 )
@@ -101,7 +101,7 @@ def _refuse_doomed(changes: Sequence[Change], state: State) -> None:
 def _look_beyond(log: Log, state: State) -> None:
     """Make sure, once per process, that the head is one: a hole behind it would fork the log."""
     if log.forbidden:
-        raise StoreUnavailable(
+        raise StoreRefused(
             f"{log.store.url} may not be read behind commit {state.commit}: these credentials are a"
             " reader's; publish with a writer's (`lake init --policy writer`)"
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog.codec import sha256
 from lake.catalog.entries import File, Landed, Schema, schema_id
 from lake.catalog.log import Log
@@ -350,7 +350,8 @@ def _upload(
         )
     receipt = folder + layout.RECEIPT
     said = _receipt(at, node, unit, part, content, files)
-    _stored(at, node, partial(at.log.store.put_new, receipt, said))
+    create = partial(objects.create, at.log.store, receipt, said, pause=at.log.pause)
+    _stored(at, node, create)
     landed = Landed(at=now.isoformat(timespec="seconds"), receipt=receipt, run=at.run)
     return Fragment(part.text, content, tuple(files), landed)
 

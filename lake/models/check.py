@@ -74,6 +74,7 @@ def run_check(
 
     Raises:
         ModelInvalid: DuckDB refuses the check's query.
+        duckdb.IOException, duckdb.OutOfMemoryException: it could not read what the check asks of.
     """
     sql = query(check, sight)
     try:
@@ -84,8 +85,8 @@ def run_check(
         cursor = connection.execute(f"SELECT * FROM ({sql}\n) ORDER BY ALL LIMIT {literal(limit)}")
         columns = tuple(item[0] for item in cursor.description or ())
         return CheckOutcome(check.name, failed, columns, tuple(cursor.fetchall()), check.severity)
-    except duckdb.IOException:
-        raise  # of what is read, not of how it is asked
+    except (duckdb.IOException, duckdb.OutOfMemoryException):
+        raise  # of what is read and where, not of how it is asked
     except duckdb.Error as exc:
         what, todo = f"{check.path}: check {check.name!r} cannot run", "correct it in the header"
         raise ModelInvalid(f"{what}: {one_line(str(exc))}; {todo}").told_as(

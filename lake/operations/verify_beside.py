@@ -56,8 +56,12 @@ def _read(store: Store, key: str, kind: str, is_sound: Callable[[bytes], bool]) 
         sound = is_sound(store.get(key))
     except FileNotFoundError:
         yield Damage(kind, key, "there is no such object")
-    except (OSError, EOFError, ValueError, zlib.error) as exc:
-        yield Damage(kind, key, f"cannot be read: {cause(exc)}")
+    except gzip.BadGzipFile as exc:
+        yield Damage(kind, key, f"cannot be read: {exc}")
+    except OSError as exc:
+        yield Damage("unreadable", key, cause(exc))
+    except (EOFError, ValueError, zlib.error) as exc:
+        yield Damage(kind, key, f"cannot be read: {exc}")
     else:
         if not sound:
             yield Damage(kind, key, f"is no {kind}")

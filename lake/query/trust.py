@@ -5,7 +5,6 @@ both and differs in a value is found by `verify`, which reads every byte.
 """
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from urllib.parse import unquote
 from lake import layout, objects
 from lake.catalog.codec import sha256
 from lake.catalog.state import DataFile
-from lake.errors import FileDamaged, LakeError, unavailable
+from lake.errors import FileDamaged, LakeError, StoreUnavailable, unavailable
 from lake.query.sql import file_list
 from lake.words import cause
 from storage_backends import Store
@@ -24,7 +23,6 @@ _Stamp = tuple[int, ...]
 _FOOTERS = "SELECT file_name, file_size_bytes, num_rows FROM parquet_file_metadata({})"
 _BY_NETWORK = ("HTTP Error", "IO Error: Azure", "IO Error: Could not establish connection")
 """How DuckDB's words begin for what a network or a server did."""
-_DATA_KEY = re.compile(rf"/(?=((?:{'|'.join(layout.ZONES)})/[^'\"]+?\.parquet))")
 
 
 @dataclass(slots=True)
@@ -142,17 +140,19 @@ def unread(store: Store, key: str) -> OSError | None:
     return None
 
 
-def unread_in(store: Store, said: str) -> OSError | None:
-    """Return the same for the object that DuckDB names in an error; None where it names none."""
+def unread_in(store: Store, said: str) -> StoreUnavailable | None:
+    """Return the error about the object that DuckDB names in `said` and the store does not give.
+
+    None on this machine, where DuckDB names none, where it is absent, and where it can be read.
+    """
     if "://" not in store.data_url("x"):
         return None
-    for text in (said, unquote(said)):  # a URL in it may be encoded
-        for found in _DATA_KEY.finditer(text):
-            with suppress(ValueError):
-                why = unread(store, found[1])
-                if why and not isinstance(why, FileNotFoundError):
-                    text = f"{found[1]} in {store.url} cannot be read: {cause(why)}"
-                    return unavailable(text, why)
+    # A URL in it may be encoded.
+    for key in dict.fromkeys(layout.data_keys(said) + layout.data_keys(unquote(said))):
+        with suppress(ValueError):
+            why = unread(store, key)
+            if why and not isinstance(why, FileNotFoundError):
+                return unavailable(f"{key} cannot be read: {cause(why)}", why)
     return None
 
 

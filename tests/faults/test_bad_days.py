@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import boto3
 import botocore.auth
@@ -14,7 +15,7 @@ import pytest
 from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
 
 import lake
-from lake.errors import ClockSkewed, FileDamaged, LakeError, StoreUnavailable
+from lake.errors import ClockSkewed, FileDamaged, StoreRefused, StoreUnavailable
 from lake.lake import Lake
 from lake.operations.verify import verify
 from lake.policy import policy
@@ -199,8 +200,33 @@ def test_signatures_of_a_clock_that_is_an_hour_off_say_so(
         return now.replace(tzinfo=None) if remove_tzinfo else now
 
     monkeypatch.setattr(botocore.auth, "get_current_datetime", late)
-    with pytest.raises(StoreUnavailable, match="this host's clock is too far off: set it, then"):
+    with pytest.raises(StoreRefused, match="this host's clock is too far off: set it, then"):
         lake.init(s3.url)
+
+
+@pytest.mark.parametrize("proxied", ["minio"], indirect=True)
+def test_credentials_that_end_behind_the_head_make_no_older_lake(
+    proxied: tuple[Proxy, Store], csv: Path
+) -> None:
+    proxy, store = proxied
+    lk = lake.init(store.url)
+    lk.land(csv, dataset="raw.n")
+    proxy.fail(Rule("answer", "_lake/log/0*2", times=FOR_GOOD, status=400, word="ExpiredToken"))
+    with pytest.raises(StoreRefused, match="the session token has expired"):
+        lake.open(store.url)
+
+
+@pytest.mark.parametrize("proxied", ["minio"], indirect=True)
+def test_what_verify_may_not_read_is_no_damage(proxied: tuple[Proxy, Store], csv: Path) -> None:
+    proxy, store = proxied
+    lk = lake.init(store.url)
+    lk.land(csv, dataset="raw.n")
+    proxy.fail(Rule("answer", "raw/n/", ("GET",), times=FOR_GOOD, status=403, word="AccessDenied"))
+    done = run("--lake", store.url, "verify")
+    assert done.returncode == 1
+    assert done.stdout.count("unreadable  raw/n/") == done.stdout.count("may not do that")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f" that cannot be read in {lk.url}: mend what is said of them")
 
 
 def test_an_object_that_somebody_deleted_is_named(lk: Lake, store: Store) -> None:
@@ -236,7 +262,7 @@ def test_an_archived_blob_is_named_with_what_brings_it_back(
     archive(azure, [listed.key for listed in azure.list("raw/n/")])
     told = "lies in an archive tier: rehydrate it first"
     for ask in (lambda: lk.sql("FROM raw.n").fetchall(), lambda: lk.get("raw.n", tmp_path / "o")):
-        with pytest.raises(StoreUnavailable, match=f"raw/n/.*{told}"):
+        with pytest.raises(StoreRefused, match=f"raw/n/.*{told}"):
             ask()
 
 
@@ -259,7 +285,7 @@ def test_an_archived_object_is_named_with_what_brings_it_back(
     proxy.fail(Rule("answer", "raw/n/", ("GET",), times=FOR_GOOD, status=403, word=word))
     told = "lies in an archive tier: restore it first"
     for ask in (lambda: lk.sql("FROM raw.n").fetchall(), lambda: lk.get("raw.n", tmp_path / "o")):
-        with pytest.raises(LakeError, match=f"raw/n/.*{told}"):
+        with pytest.raises(StoreRefused, match=f"raw/n/.*{told}"):
             ask()
 
 
@@ -273,7 +299,8 @@ def test_no_word_no_file_and_no_run_holds_a_secret_whatever_fails(
     else:
         whole = signed(os.environ["AZURE_STORAGE_CONNECTION_STRING"], "rawdl")
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", whole)
-        secrets = (whole.partition("sig=")[2],)
+        signature = whole.partition("sig=")[2]
+        secrets = (signature, unquote(signature))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     root = example.make(tmp_path / "project", store.url)
     Project(root).init()

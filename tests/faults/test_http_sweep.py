@@ -105,13 +105,14 @@ def violations_by(sweep: Sweep, root: Path, told: dict[str, str]) -> list[str]:
 def test_what_an_unknown_commit_names_stays_until_that_is_known(sweep: Sweep, plant: str) -> None:
     root, told = sweep.project(), {"plant": plant} if plant else {}
     asked = [seen.method for seen in sweep.requests() if re.search(LANDING, seen.path)]
-    opened = asked.index("PUT")  # to see where the log ends
+    opened = asked[: asked.index("PUT")].count("GET")  # to see where the log ends
     rules = [
         Rule("reset-after", LANDING, ("PUT",), times=99),
         Rule("403", LANDING, ("GET",), first=opened + 1, times=99),
     ]
     job: dict[str, Any] = {"proxy": sweep.proxy.url, "rules": [asdict(rule) for rule in rules]}
-    assert "gave no clear answer" in sweep.walker.run(root, ["land"], **job, **told)["failed"]
+    failed = sweep.walker.run(root, ["land"], **job, **told).get("failed", "")
+    assert "gave no clear answer" in failed
     sweep.proxy.fail()
     again = sweep.walker.run(root, VERBS)
     assert ("failed" in again or bool(violations(root, is_again=False))) == bool(plant)
