@@ -16,12 +16,13 @@ import shutil
 import signal
 import sys
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any, NamedTuple
 
 from tests import servers
@@ -210,6 +211,7 @@ def main() -> None:
     parser.add_argument("--only", help="one case, such as 17:reset-after")
     given = parser.parse_args()
     wrong, fired = 0, Counter[str]()
+    seconds: defaultdict[str, float] = defaultdict(float)
     with sweeping(given.service) as sweep:
         chosen = list(cases(sweep.requests()))
         say(f"{given.service}: {chosen[-1].request} requests, {len(chosen)} cases")
@@ -219,16 +221,19 @@ def main() -> None:
             number, _, fault = given.only.partition(":")
             chosen = [Case(int(number), fault)]
         for at, case in enumerate(chosen, 1):
+            begun = monotonic()
             found = sweep.wrong_after(case)
+            seconds[case.fault] += monotonic() - begun
             fired[case.fault] += 1
             wrong += bool(found)
             if found:
                 say(f"python -m tests.faults.http_sweep {given.service} --only {case}")
             for line in found:
                 say(f"  {line}")
-            if at % 100 == 0:
+            if at % 20 == 0:
                 say(f"{at} of {len(chosen)} cases, {wrong} wrong")
-    say(f"{len(chosen)} cases, {wrong} wrong; {', '.join(f'{k} {n}' for k, n in fired.items())}")
+    say(f"{len(chosen)} cases, {wrong} wrong; how often each fault, and for how long:")
+    say(", ".join(f"{fault} {n} ({seconds[fault]:.0f} s)" for fault, n in fired.items()))
     sys.exit(wrong > 0)
 
 
