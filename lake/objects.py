@@ -28,7 +28,7 @@ def create(store: Store, key: str, data: bytes, *, pause: Callable[[float], None
         try:
             return store.put_new(key, data)
         except FileExistsError:
-            found = _standing(store, key)
+            found = standing(store, key)
             if found == data:
                 return None
             if found is not None or not left:
@@ -40,7 +40,7 @@ def create(store: Store, key: str, data: bytes, *, pause: Callable[[float], None
     raise AssertionError("unreachable")
 
 
-def _standing(store: Store, key: str) -> bytes | None:
+def standing(store: Store, key: str) -> bytes | None:
     """Return what stands at a key; None if nothing does, or if the store would not say."""
     try:
         return store.get(key)

@@ -193,19 +193,11 @@ def _settle(log: Log, key: str, data: bytes, commit_id: str) -> bool:
                 ) from exc
             if is_refusal(exc):
                 raise CommitUnknown(commit_id, number) from exc
-        found = _standing(log, key)
+        found = objects.standing(log.store, key)
         if found is not None:
             return from_json(found, key=key).id == commit_id
         log.pause(random.uniform(0.05, 0.2) * 2**attempt)
     raise CommitUnknown(commit_id, number)
-
-
-def _standing(log: Log, key: str) -> bytes | None:
-    """Return what stands at a key; None if nothing does, or if the store would not say."""
-    try:
-        return log.store.get(key)
-    except OSError:
-        return None
 
 
 def _checkpoint(log: Log, state: State) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lake import layout
+from lake import layout, objects
 from lake.catalog import checkpoint, fold, log, publish
 from lake.catalog.codec import from_json
 from lake.catalog.entries import Change, Entry, Replace, Rewrite
@@ -60,7 +60,7 @@ def next_number_when_absent(patch: Patch) -> None:
             try:
                 log.store.put_new(layout.commit(number), data)
             except OSError:
-                found = publish._standing(log, layout.commit(number))
+                found = objects.standing(log.store, layout.commit(number))
                 if found is not None:
                     return from_json(found, key=key).id == commit_id
             else:
