@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lake.errors import unavailable
-from lake.words import cause
+from lake.words import said_by
 from storage_backends import Store, is_refusal
 
 TRIES = 5
@@ -36,8 +36,13 @@ def create(store: Store, key: str, data: bytes, *, pause: Callable[[float], None
         except OSError as exc:
             if is_refusal(exc) or not left:
                 raise
-        pause(random.uniform(0.05, 0.2) * 2 ** (TRIES - left))
+        pause(backoff_s(TRIES - 1 - left))
     raise AssertionError("unreachable")
+
+
+def backoff_s(attempt: int) -> float:
+    """Return for how many seconds to wait after a try in vain; `attempt` counts from 0."""
+    return random.uniform(0.05, 0.2) * (1 << attempt)
 
 
 def standing(store: Store, key: str) -> bytes | None:
@@ -78,5 +83,5 @@ def _asking(store: Store, key: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as exc:
-        text = f"cannot fetch {key} from {store.url}: {cause(exc)}; run the same command again"
+        text = f"cannot fetch {key} from {said_by(store.url, exc)}; run the same command again"
         raise unavailable(text, exc) from exc

@@ -13,7 +13,7 @@ from lake.catalog.log import open_log
 from lake.config import Config
 from lake.errors import InvalidConfig, LakeError, MissingExtra, unavailable
 from lake.lake import Lake
-from lake.words import cause
+from lake.words import said_by
 from storage_backends import Store, open_store
 
 
@@ -87,7 +87,7 @@ def init(url: str, *, timezone: str = "UTC") -> Lake:
     except LakeError:
         raise
     except (OSError, ValueError) as exc:
-        text = f"no lake can be made at {store.url}: {cause(exc)}; mend that, or name another place"
+        text = f"no lake can be made at {said_by(store.url, exc)}; mend that, or name another place"
         raise unavailable(text, exc) from exc
     config = configuration.load(None, env=None, environ=os.environ, cwd=Path.cwd())
     return open_lake(store.url, config=config)

@@ -10,6 +10,11 @@ def cause(error: Exception) -> str:
     return said or str(error)
 
 
+def said_by(url: str, error: Exception) -> str:
+    """Return `URL: why`, for a store's error, which may name the URL itself."""
+    return f"{url}: {cause(error).removeprefix(url).lstrip(': ')}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` for the known word most like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import duckdb
 import pytest
@@ -19,7 +20,7 @@ from lake.landing.land import land
 from lake.landing.order import Order
 from lake.landing.stage import Attempt
 from tests.catalog.memory import MemoryStore
-from tests.stores import CountingStore
+from tests.stores import CountingStore, HookedStore
 
 Open = Callable[[], tuple[CountingStore, Log, State]]
 
@@ -114,3 +115,21 @@ def test_a_commit_takes_as_many_requests_at_300_as_at_3(opened: Open, tmp_path: 
         taken.append(len(counted_requests(store)))
 
     assert taken[0] == taken[1] <= 6
+
+
+def test_what_a_first_open_reads_of_a_long_log_is_asked_for_together(opened: Open) -> None:
+    _, log, state = opened()
+    tag(log, state, 10)
+    checkpoint.write(log, state)
+    tag(log, state, log.parallel - 1)
+    tables, entries = Barrier(len(checkpoint.TABLES)), Barrier(log.parallel)
+
+    def wait_for_the_others(verb: str, key: str) -> None:
+        if verb == "download":
+            tables.wait(timeout=10)
+        elif layout.LOG in key:
+            entries.wait(timeout=10)
+
+    _, found = open_log(HookedStore(log.store, before=wait_for_the_others))
+
+    assert found.commit == state.commit

@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,12 @@ def due(state: State) -> bool:
     changes = sum(len(event.added) + len(event.removed) for event in state.events)
     files = sum(dataset.files for dataset in state.datasets.values())
     return len(state.tail) >= MANY_ENTRIES or (changes > MANY_CHANGES and changes * 10 > files)
+
+
+def is_cached(log: "Log", commit: int) -> bool:
+    """Tell whether this machine has a checkpoint already."""
+    path = log.cache.path(layout.checkpoint(commit, STATE))
+    return path is not None and path.exists()
 
 
 def load(log: "Log", commit: int) -> State | None:
@@ -82,8 +89,7 @@ def _tables(store: Store, cache: Cache, commit: int, lake: str) -> Path | None:
         kept = cache.path(keys[0]) if name == "cache" else _scratch(store.url, lake) / "x"
         try:
             if kept:
-                found = [_download(store, key, kept.with_name(Path(key).name)) for key in keys]
-                return kept.parent if all(found) else None
+                return kept.parent if _downloaded(store, keys, kept.parent) else None
         except StoreUnavailable:
             raise
         except OSError:
@@ -110,6 +116,12 @@ def _scratch(url: str, lake: str) -> Path:
     if not _SCRATCH:
         _SCRATCH.append(tempfile.TemporaryDirectory(prefix="clearlake-"))
     return Path(_SCRATCH[0].name) / sha256(f"{url}\n{lake}".encode())[:32]
+
+
+def _downloaded(store: Store, keys: list[str], folder: Path) -> bool:
+    """Make sure that all tables lie in a folder; a far store is waited for once, not for each."""
+    with ThreadPoolExecutor(len(keys)) as pool:
+        return all(pool.map(lambda key: _download(store, key, folder / Path(key).name), keys))
 
 
 def _download(store: Store, key: str, path: Path) -> bool:

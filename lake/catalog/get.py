@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import sleep
 
 from lake.errors import unavailable
-from lake.words import cause
+from lake.words import said_by
 from storage_backends import Store
 
 TRIES = 4
@@ -23,7 +23,7 @@ def get(store: Store, key: str, pause: Callable[[float], None] = sleep) -> bytes
             return None
         except OSError as exc:
             if left == 0 or isinstance(exc, PermissionError):
-                text = f"cannot read {key} in {store.url}: {cause(exc)}"
+                text = f"cannot read {key} in {said_by(store.url, exc)}"
                 raise unavailable(text, exc) from exc
             pause(0.05 * (TRIES - left))
     raise AssertionError("unreachable")

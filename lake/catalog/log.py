@@ -75,9 +75,10 @@ def open_log(
     hint = read_hint(store, pause)
     who = hint.identity if hint else identity.read(store, pause)
     log = Log(store, who, cache_of(store.url, who.id), **surroundings)
+    is_new_here = bool(hint and hint.commit and not checkpoint.is_cached(log, hint.commit))
     state = checkpoint.load(log, hint.commit) if hint else None
     state = state or State(lake=who.id)
-    advance(log, state)
+    advance(log, state, expected=log.parallel if is_new_here else 1)
     if hint and state.commit < hint.commit:
         raise LogDamaged(
             f"{layout.HINT} says that commit {hint.commit} was published, the log in {store.url}"
@@ -123,13 +124,19 @@ def read_hint(store: Store, pause: Callable[[float], None] = sleep) -> Hint | No
         return None
 
 
-def advance(log: Log, state: State, *, to: int | None = None) -> None:
+def advance(log: Log, state: State, *, to: int | None = None, expected: int = 1) -> None:
     """Fold every entry behind `state` into it, up to the head or to commit `to`.
+
+    Args:
+        log: where they are.
+        state: what is known; it is changed.
+        to: the last commit that is wanted.
+        expected: how many there may well be: so many are asked for at first.
 
     Raises:
         LogDamaged: an entry does not follow from the one before.
     """
-    found = _entries(log, state.commit + 1, to)
+    found = _entries(log, state.commit + 1, to, expected)
     while batch := list(islice(found, TOGETHER)):
         loaded = _look_up(log, state, batch)
         for number, data in batch:
@@ -224,7 +231,7 @@ def _change(document: dict[str, Any], key: str) -> Change:
     return change
 
 
-def _entries(log: Log, first: int, to: int | None) -> Iterator[tuple[int, bytes]]:
+def _entries(log: Log, first: int, to: int | None, expected: int) -> Iterator[tuple[int, bytes]]:
     """Give the stored bytes of entries, from the cache while it has them, then from the store."""
     number = first
     while to is None or number <= to:
@@ -234,12 +241,11 @@ def _entries(log: Log, first: int, to: int | None) -> Iterator[tuple[int, bytes]
         log.cached = number
         yield number, data
         number += 1
-    yield from _stored(log, number, to)
+    yield from _stored(log, number, to, expected)
 
 
-def _stored(log: Log, first: int, to: int | None) -> Iterator[tuple[int, bytes]]:
-    """Give entries from the store: one, and if it is there 2, 4, 8 … at once."""
-    size = 1
+def _stored(log: Log, first: int, to: int | None, size: int) -> Iterator[tuple[int, bytes]]:
+    """Give entries from the store: `size` at once, and while all are there 2, 4, 8 … times that."""
     while to is None or first <= to:
         last = first + size - 1 if to is None else min(first + size - 1, to)
         batch = _batch(log, range(first, last + 1))

@@ -6,7 +6,6 @@ foreign entry folds it, looks again at what it wants, and takes the next.
 """
 
 import dataclasses
-import random
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from lake.errors import (
     unavailable,
 )
 from lake.version import VERSION
-from lake.words import cause
+from lake.words import said_by
 from storage_backends import is_refusal
 
 LARGE = 4_000_000
@@ -124,7 +123,7 @@ def _numbers(log: Log, state: State) -> set[int]:
     try:
         keys = [item.key for item in log.store.list(layout.LOG, after=before)]
     except OSError as exc:
-        text = f"cannot list {layout.LOG} in {log.store.url}: {cause(exc)}; nothing was published"
+        text = f"cannot list {layout.LOG} in {said_by(log.store.url, exc)}; nothing was published"
         raise unavailable(text, exc) from exc
     return {number for key in keys if (number := layout.commit_number(key)) is not None}
 
@@ -170,7 +169,7 @@ def _stored(log: Log, entry: Entry) -> bytes:
         objects.create(log.store, key, changes, pause=log.pause)
     except OSError as exc:
         raise unavailable(
-            f"{key} could not be stored in {log.store.url}: {cause(exc)}; nothing was published,"
+            f"{key} could not be stored in {said_by(log.store.url, exc)}; nothing was published,"
             " run the same command again",
             exc,
         ) from exc
@@ -188,15 +187,15 @@ def _settle(log: Log, key: str, data: bytes, commit_id: str) -> bool:
         except (OSError, ValueError) as exc:
             if is_refusal(exc) and attempt == 0:
                 raise CommitRefused(
-                    f"{log.store.url} refused to publish commit {number}: {cause(exc)}; nothing"
-                    " was published, run the same command again when that is mended"
+                    f"commit {number} was refused by {said_by(log.store.url, exc)}; nothing was"
+                    " published, run the same command again when that is mended"
                 ) from exc
             if is_refusal(exc):
                 raise CommitUnknown(commit_id, number) from exc
         found = objects.standing(log.store, key)
         if found is not None:
             return from_json(found, key=key).id == commit_id
-        log.pause(random.uniform(0.05, 0.2) * 2**attempt)
+        log.pause(objects.backoff_s(attempt))
     raise CommitUnknown(commit_id, number)
 
 

@@ -25,7 +25,7 @@ from lake.landing.order import Order, Staged
 from lake.landing.receipt import receipt
 from lake.sources.copy import Fetched
 from lake.sources.fetch import fetch
-from lake.words import cause
+from lake.words import said_by
 
 if TYPE_CHECKING:
     from lake.landing.converted import Converted
@@ -130,7 +130,7 @@ def _scratch(attempt: Attempt, order: Order) -> Iterator[Path]:
 
 def _unavailable(attempt: Attempt, order: Order, exc: OSError) -> StoreUnavailable:
     return unavailable(
-        f"{order.name} could not be stored in {attempt.log.store.url}: {cause(exc)}; nothing was"
+        f"{order.name} could not be stored in {said_by(attempt.log.store.url, exc)}; nothing was"
         " published, run the same command again when that is mended",
         exc,
     )

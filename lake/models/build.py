@@ -38,7 +38,7 @@ from lake.query.connect import missing, open_session, reader
 from lake.query.sql import file_list, identifier, literal
 from lake.query.trust import Trust, unread_in
 from lake.version import VERSION
-from lake.words import cause
+from lake.words import said_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +361,7 @@ def _stored(at: Bench, node: Node, store: Callable[[], None]) -> None:
         store()
     except OSError as exc:
         raise unavailable(
-            f"{node.model.path} could not be stored in {at.log.store.url}: {cause(exc)}; nothing"
+            f"{node.model.path} could not be stored in {said_by(at.log.store.url, exc)}; nothing"
             " was published, run the same command again when that is mended",
             exc,
         ) from exc

@@ -19,7 +19,7 @@ from lake.errors import InvalidConfig, StoreUnavailable
 from lake.operations import gc_list
 from lake.operations.gc_list import Candidate
 from lake.operations.moved import publish_at
-from lake.words import cause
+from lake.words import said_by
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -159,7 +159,7 @@ def remove(
             key, error = errors[0]
             more = f" and {len(errors) - 1:,} others" if len(errors) > 1 else ""
             raise StoreUnavailable(
-                f"{key}{more} could not be deleted in {log.store.url}: {cause(error)}; run the same"
+                f"{key}{more} could not be deleted in {said_by(log.store.url, error)}; run the same"
                 " command again, which goes on from here"
             )
         told(len(some))

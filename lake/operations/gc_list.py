@@ -15,7 +15,7 @@ from lake.catalog.log import Log
 from lake.catalog.state import State
 from lake.errors import unavailable
 from lake.query.sql import literal
-from lake.words import cause
+from lake.words import said_by
 
 _BATCH = 50_000
 _FOLDER = "'^(?:[^/]+/)+?version=[^/]+/'"
@@ -106,7 +106,7 @@ def candidates(log: Log, state: State, known: Folders) -> list[Candidate]:
         return list(_listed(log, state, known))
     except (OSError, ValueError) as exc:
         raise unavailable(
-            f"cannot list {log.store.url}: {cause(exc)}; nothing was deleted, run the same command"
+            f"cannot list {said_by(log.store.url, exc)}; nothing was deleted, run the same command"
             " again when that is mended",
             exc,
         ) from exc

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from lake import layout
 from lake.errors import unavailable
 from lake.operations.verify_files import Damage, Named
-from lake.words import cause
+from lake.words import cause, said_by
 from storage_backends import Store
 
 
@@ -47,7 +47,7 @@ def _listed(store: Store) -> Iterator[str]:
         try:
             yield from (item.key for item in store.list(f"{zone}/"))
         except OSError as exc:
-            text = f"cannot list {zone}/ in {store.url}: {cause(exc)}"
+            text = f"cannot list {zone}/ in {said_by(store.url, exc)}"
             raise unavailable(text, exc) from exc
 
 

@@ -16,7 +16,7 @@ from lake.catalog.codec import sha256
 from lake.catalog.state import DataFile
 from lake.errors import FileDamaged, LakeError, StoreUnavailable, unavailable
 from lake.query.sql import file_list
-from lake.words import cause
+from lake.words import cause, said_by
 from storage_backends import Store
 
 _Stamp = tuple[int, ...]
@@ -120,11 +120,9 @@ class Trust:
                 f"{key} is no whole Parquet ({said}), so {dataset} cannot be read: restore it from"
                 " a copy of the lake"
             )
-        told = cause(why) if why else f"{said}: look at the network, then try again"
-        return unavailable(
-            f"{key} in {self.store.url} cannot be fetched, so {dataset} cannot be read: {told}",
-            why or exc,
-        )
+        reason = why or OSError(f"{said}: look at the network, then try again")
+        text = f"{dataset} cannot be read without {key}, which cannot be fetched from"
+        return unavailable(f"{text} {said_by(self.store.url, reason)}", why or exc)
 
 
 def unread(store: Store, key: str) -> OSError | None:

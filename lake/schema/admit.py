@@ -26,7 +26,7 @@ from lake.query.views import schema_files
 from lake.schema.drift import drifted
 from lake.schema.join import DECLARED
 from lake.schema.reconcile import Declared, Member, Reconciled, reconcile
-from lake.words import cause
+from lake.words import said_by
 
 
 @dataclass(slots=True)
@@ -275,7 +275,7 @@ def _put(log: Log, key: str, data: bytes) -> None:
         ) from None
     except OSError as exc:
         raise unavailable(
-            f"{key} could not be stored in {log.store.url}: {cause(exc)}; nothing was published,"
+            f"{key} could not be stored in {said_by(log.store.url, exc)}; nothing was published,"
             " run the same command again",
             exc,
         ) from exc

@@ -79,7 +79,7 @@ def test_a_full_disk_under_the_lake_publishes_nothing(
         lk,
         lambda: lk.tag("kept"),
         CommitRefused,
-        f"{lk.url} refused to publish commit 2: No space left on device{AGAIN}",
+        f"commit 2 was refused by {lk.url}: No space left on device{AGAIN}",
     )
     assert lk.sql("SELECT count(*) FROM raw.x").fetchall() == [(100,)]
     filler.unlink()
@@ -189,7 +189,7 @@ def test_a_folder_that_may_only_be_read_is_read_and_not_written(
             lk,
             lambda: lk.tag("kept"),
             CommitRefused,
-            f"{lk.url} refused to publish commit 2: Permission denied{AGAIN}",
+            f"commit 2 was refused by {lk.url}: Permission denied{AGAIN}",
         )
         assert lk.land(source, dataset="raw.x").outcome == "unchanged"
         assert lake.open(str(home)).sql("SELECT count(*) FROM raw.x").fetchall() == [(100,)]
