@@ -12,7 +12,7 @@ _BOUND_MB = 700
 _CONVERT = """
 import sys
 from pathlib import Path
-from lake.landing.csv_convert import convert_csv
+from lake.convert.csv.convert import convert_csv
 source, out = map(Path, sys.argv[1:])
 convert_csv(source, out, name=source.name)
 """

@@ -5,12 +5,14 @@ A backend joins the suites that run over every store with a fixture and its name
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import settings
 
+from lake.query.sql import literal
 from storage_backends import Store, open_store
 from tests import servers
 
@@ -32,6 +34,18 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def local(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "a lake"))
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Return what writes the answer to a SELECT into a file of this name."""
+
+    def write(name: str, select: str) -> Path:
+        path = tmp_path / name
+        duckdb.sql(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet)")
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from lake.cli.complete import dataset_names
 from lake.cli.output import count, counted, document, line, moment, plain, rows, size
 
 if TYPE_CHECKING:
-    from lake.landing.profile import ColumnProfile
     from lake.operations.columns import Run, ShownColumn
     from lake.operations.profiles import Profiles
+    from lake.profile.profile import ColumnProfile
 
 
 @verb(name="show")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from lake import layout
 from lake.catalog.entries import File, schema_id
+from lake.convert.tables import Table, join_rejects, tables
 from lake.errors import VersionConflict
-from lake.landing.inspect import Inspected, check_partition_column, inspect_parquet
 from lake.landing.order import Order
 from lake.landing.profiling import ToProfile, put_profiles, to_profile
 from lake.landing.stage import Attempt, sha256_of
-from lake.landing.tables import Table, join_rejects, tables
 from lake.objects import download
+from lake.parquet.inspect import Inspected, check_partition_column, inspect_parquet
 from lake.schema.join import spell
 from lake.schema.reconcile import renaming
 from lake.sources.copy import Fetched

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lake import layout
+from lake.convert.tables import Table
 from lake.errors import LakeError
-from lake.landing.inspect import Inspected
 from lake.landing.stage import Attempt, put_beside
-from lake.landing.tables import Table
+from lake.parquet.inspect import Inspected
 
 _SMALL_BYTES = 1_000_000
 _LARGE_BYTES = 64_000_000
@@ -66,7 +66,7 @@ def _put_if_it_can_be(attempt: Attempt, wanted: Sequence[ToProfile], folder: str
 
 def _at_most(one: ToProfile) -> int:
     """Return of how many rows values are counted."""
-    from lake.landing.profile import AS_LANDED, CONVERTED, LARGE_AS_LANDED
+    from lake.profile.profile import AS_LANDED, CONVERTED, LARGE_AS_LANDED
 
     if one.has_limits_only:
         return 0
@@ -76,7 +76,7 @@ def _at_most(one: ToProfile) -> int:
 
 
 def _put(attempt: Attempt, wanted: Sequence[ToProfile], folder: str) -> None:
-    from lake.landing.profile import profile, profile_document
+    from lake.profile.profile import profile, profile_document
 
     made = [
         profile(

@@ -51,8 +51,8 @@ def _sheets(order: Order) -> Iterator[Order]:
 
 
 def _names(order: Order) -> list[str]:
-    from lake.landing.excel import sheets
-    from lake.landing.unpack import unpack
+    from lake.convert.excel.convert import sheets
+    from lake.convert.unpack.unpack import unpack
 
     with tempfile.TemporaryDirectory(prefix="clearlake-") as folder:
         found = fetch(order.urls[0], Path(folder) / "book")

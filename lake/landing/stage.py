@@ -28,9 +28,9 @@ from lake.sources.fetch import fetch
 from lake.words import said_by
 
 if TYPE_CHECKING:
-    from lake.landing.converted import Converted
-    from lake.landing.inspect import Inspected
+    from lake.convert.converted import Converted
     from lake.landing.part import Part
+    from lake.parquet.inspect import Inspected
 
 # What Python makes of such bytes.
 _NO_TEXT = re.compile("[\udc80-\udcff]")
@@ -168,7 +168,7 @@ def is_read_otherwise(held: Version, reading: Reading) -> bool:
 
     A Parquet without a contract is read by the view alone.
     """
-    from lake.landing.contract import concerns
+    from lake.convert.contract.enforce import concerns
 
     is_converted = any(file.role == "original" for file in held.files)
     was = held.landed.origin.get("reading", "")

@@ -9,14 +9,14 @@ from pathlib import Path
 from lake import layout
 from lake.catalog.entries import File, Role
 from lake.config.types import Reading
-from lake.landing.archive import archive_kind, members
-from lake.landing.compression import compression_of, peel
-from lake.landing.objects import Row, Thing, index
+from lake.convert.objects.describe import Row, Thing, index
+from lake.convert.tables import Table
+from lake.convert.unpack.archive import archive_kind, members
+from lake.convert.unpack.compression import compression_of, peel
+from lake.convert.unpack.spool import CAPS, Spool
 from lake.landing.order import Order
 from lake.landing.part import Part, data_file, inspect_table, upload
-from lake.landing.spool import CAPS, Spool
 from lake.landing.stage import Attempt, sha256_of
-from lake.landing.tables import Table
 from lake.sources.copy import Fetched
 
 _HEAD_BYTES = 512

@@ -17,7 +17,6 @@ from lake.catalog.entries import File, Landed, Schema, schema_id
 from lake.catalog.log import Log
 from lake.catalog.state import DataFile, State, data_files
 from lake.errors import BuildFailed, FileDamaged, LakeError, unavailable
-from lake.landing.inspect import inspect_parquet
 from lake.landing.stage import sha256_of
 from lake.models.columns import output_columns
 from lake.models.content import content_hex, content_id, same_engine
@@ -34,6 +33,7 @@ from lake.models.rewrite import rewrite
 from lake.models.syntax import one_line, valueless
 from lake.models.types import published_select, publishing_error
 from lake.models.unit import Unit, kind_of
+from lake.parquet.inspect import inspect_parquet
 from lake.query.connect import missing, open_session, reader
 from lake.query.sql import file_list, identifier, literal
 from lake.query.trust import Trust, unread_in

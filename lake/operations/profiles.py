@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from lake import layout, objects
 from lake.catalog.entries import Column
 from lake.catalog.state import DataFile, State, data_files
-from lake.landing.profile import ColumnProfile, Profile, profiles_of
-from lake.landing.profile_merge import merged
+from lake.profile.merge import merged
+from lake.profile.profile import ColumnProfile, Profile, profiles_of
 from lake.query import address as addresses
 from lake.schema.admit import crowd
 from lake.schema.join import spell

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from lake.convert.records.arrays import array_of
+from lake.convert.records.types import Seen
+from lake.convert.records.values import NoValue
 from lake.errors import SourceUnreadable
-from lake.landing.record_arrays import array_of
-from lake.landing.record_types import Seen
-from lake.landing.record_values import NoValue
 from lake.query.sql import identifier
 from lake.sources.python import Watched, kind_of
 

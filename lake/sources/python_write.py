@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from lake.convert.records.convert import blocks, check_names, write_records, write_tables
 from lake.errors import LakeError, SourceUnreadable, StoreUnavailable
-from lake.landing.records import blocks, check_names, write_records, write_tables
 from lake.sources.copy import Fetched
 from lake.sources.python import Watched, kind_of
 from lake.sources.python_tables import tables_of

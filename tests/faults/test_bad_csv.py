@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lake.config.types import AS_IT_COMES, Reading
+from lake.convert.converted import Converted
+from lake.convert.csv.convert import convert_csv
 from lake.errors import SourceUnreadable
-from lake.landing.converted import Converted
-from lake.landing.csv_convert import convert_csv
 
 MIB = 1 << 20
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lake.convert.json.convert import convert_json
 from lake.errors import SourceUnreadable
-from lake.landing.json_convert import convert_json
 
 MIB = 1 << 20
 

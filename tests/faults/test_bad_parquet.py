@@ -15,7 +15,7 @@ import pytest
 
 from lake.errors import SourceUnreadable
 from lake.lake import Lake
-from lake.landing.inspect import inspect_parquet
+from lake.parquet.inspect import inspect_parquet
 from storage_backends import extensions
 from tests.faults.refusal import exactly, refuses
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from lake.config.types import Reading
-from lake.landing.csv_convert import convert_csv
-from lake.landing.fixed_width import convert_fixed
+from lake.convert.csv.convert import convert_csv
+from lake.convert.fixed_width import convert_fixed
 from tests.fuzz.landed import landed_texts
 from tests.fuzz.texts import column, near_row
 

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from lake.config.types import DeclaredColumn, Reading
-from lake.landing.csv_convert import convert_csv
+from lake.convert.csv.convert import convert_csv
 from lake.schema.types import INTEGERS, parse
 from tests.fuzz import texts
 from tests.fuzz.csv_files import Written

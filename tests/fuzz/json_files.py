@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from lake.config.types import Reading
-from lake.landing.json_convert import convert_json
+from lake.convert.json.convert import convert_json
 from lake.schema.types import Type, parse
 from tests.fuzz import texts
 from tests.fuzz.landed import landed

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from lake.config.types import Reading
-from lake.landing.converted import Converted
+from lake.convert.converted import Converted
 from tests.fuzz.says import says, type_of
 
 Texts = Sequence[tuple[str | None, ...]]

@@ -10,7 +10,7 @@ import duckdb
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from lake.landing.records import write_records
+from lake.convert.records.convert import write_records
 
 _INTEGERS = st.one_of(
     st.integers(-(2**70), 2**70), st.sampled_from([2**53, 2**53 + 1, 2**63 - 1, 2**63, -(2**63)])

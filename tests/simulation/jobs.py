@@ -26,16 +26,16 @@ from lake.catalog.log import Log
 from lake.catalog.publish import Draft, publish
 from lake.catalog.snapshot import state_at
 from lake.catalog.state import State
+from lake.convert.converted import Converted
 from lake.errors import StoreUnavailable, VersionConflict, VersionExpired
 from lake.landing.append import Batch, append
-from lake.landing.converted import Converted
-from lake.landing.inspect import Inspected
 from lake.landing.land import land
 from lake.landing.order import Order
 from lake.landing.stage import Attempt
 from lake.models.run import refuse_moved
 from lake.operations import gc, rollback
 from lake.operations.moved import publish_at, seen
+from lake.parquet.inspect import Inspected
 from lake.query.address import Address
 from lake.schema.admit import prepare
 from lake.sources.copy import Fetched

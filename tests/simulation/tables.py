@@ -19,8 +19,8 @@ from lake.catalog import checkpoint, fold
 from lake.catalog.base import ParquetBase
 from lake.catalog.codec import from_json, sha256
 from lake.catalog.state import DataFile, Partition, PartitionKey, State
-from lake.landing.inspect import Inspected, inspect_parquet
 from lake.operations import gc_list
+from lake.parquet.inspect import Inspected, inspect_parquet
 from lake.schema.admit import _files, crowd
 from tests.simulation.view import View
 

@@ -1,0 +1,1 @@
+"""Whatever came, as Parquet of the same rows: no value changed, no row lost."""

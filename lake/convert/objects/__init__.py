@@ -1,0 +1,1 @@
+"""Objects that are no tables: what they are, and an index of them."""

@@ -1,0 +1,1 @@
+"""Records of a program to Parquet."""

@@ -1,0 +1,1 @@
+"""What a source packed: compressed files and archives."""

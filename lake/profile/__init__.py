@@ -1,0 +1,1 @@
+"""What the columns of files hold, in figures that add up."""
