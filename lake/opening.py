@@ -9,7 +9,7 @@ from lake import config as configuration
 from lake import layout
 from lake.catalog import checkpoint, identity
 from lake.catalog.cache import cache_for
-from lake.catalog.log import open_log
+from lake.catalog.log import open_log, read_hint
 from lake.config import Config
 from lake.errors import InvalidConfig, LakeError, MissingExtra, unavailable
 from lake.lake import Lake
@@ -81,7 +81,10 @@ def init(url: str, *, timezone: str = "UTC") -> Lake:
     """
     store = store_of(url)
     try:
-        who = identity.create(store, timezone=timezone, now=datetime.now(UTC))
+        identity.zone(timezone)  # before the store is asked
+        hint = read_hint(store)
+        former = hint.identity if hint else None
+        who = identity.create(store, timezone=timezone, now=datetime.now(UTC), former=former)
         with suppress(FileExistsError):
             store.put_new(layout.HINT, checkpoint.hint(who, 0))
     except LakeError:

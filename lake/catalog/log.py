@@ -4,7 +4,7 @@ import errno
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,7 +19,8 @@ from lake.catalog.entries import CHANGES, Change, Entry
 from lake.catalog.get import get
 from lake.catalog.identity import Identity
 from lake.catalog.state import State
-from lake.errors import LakeTooNew, LogDamaged, StoreUnavailable
+from lake.errors import LakeTooNew, LogDamaged, StoreUnavailable, unavailable
+from lake.words import said_by
 from storage_backends import Store
 
 BATCH = 64
@@ -71,6 +72,24 @@ def open_log(
         LogDamaged: the log has a hole. Nobody may write.
         LakeTooNew: it was written in a later format.
     """
+    with _naming(store):
+        return _opened(store, cache_of, surroundings)
+
+
+@contextmanager
+def _naming(store: Store) -> Iterator[None]:
+    """Name the store in what is said of its objects."""
+    try:
+        yield
+    except (LogDamaged, LakeTooNew) as exc:
+        if store.url in str(exc):
+            raise
+        raise type(exc)(f"{store.url}: {exc}") from exc
+
+
+def _opened(
+    store: Store, cache_of: Callable[[str, str], Cache], surroundings: dict[str, Any]
+) -> tuple[Log, State]:
     pause = surroundings.get("pause", sleep)
     hint = read_hint(store, pause)
     who = hint.identity if hint else identity.read(store, pause)
@@ -268,6 +287,34 @@ def _surely(log: Log, number: int) -> bytes:
             f" {layout.commit(number + 1)} or a later one is there; restore it from a copy"
         )
     return data
+
+
+def refuse_hole(log: Log, state: State) -> None:
+    """Make sure that the head is one: that a listing shows nothing behind it.
+
+    Raises:
+        LogDamaged: something lies there, and an entry before it is missing.
+        StoreUnavailable: the store would not list.
+    """
+    numbers = _numbers(log, state)
+    for number in range(max(state.commit, 1), max(numbers, default=state.commit) + 1):
+        # A listing is no snapshot: it may have passed a number just before that was published.
+        if number not in numbers and fetch(log, layout.commit(number)) is None:
+            raise LogDamaged(
+                f"the log in {log.store.url} has a hole: {layout.commit(number)} is missing, and"
+                f" commits up to {max(numbers)} are there; restore it from a copy"
+            )
+
+
+def _numbers(log: Log, state: State) -> set[int]:
+    """Return which numbers from the head on a listing shows."""
+    before = layout.commit(state.commit - 1) if state.commit > 1 else layout.LOG
+    try:
+        keys = [item.key for item in log.store.list(layout.LOG, after=before)]
+    except OSError as exc:
+        text = f"cannot list {layout.LOG} in {said_by(log.store.url, exc)}; nothing was changed"
+        raise unavailable(text, exc) from exc
+    return {number for key in keys if (number := layout.commit_number(key)) is not None}
 
 
 def _batch(log: Log, numbers: range) -> list[bytes | None]:

@@ -15,13 +15,12 @@ from lake import layout, objects
 from lake.catalog import checkpoint, fold
 from lake.catalog.codec import from_json, sha256, to_json
 from lake.catalog.entries import Author, Change, Entry, Schema
-from lake.catalog.log import Log, advance, fetch, pack_changes
+from lake.catalog.log import Log, advance, pack_changes, refuse_hole
 from lake.catalog.state import State
 from lake.errors import (
     ClockSkewed,
     CommitRefused,
     CommitUnknown,
-    LogDamaged,
     StoreRefused,
     VersionConflict,
     unavailable,
@@ -104,28 +103,9 @@ def _look_beyond(log: Log, state: State) -> None:
             f"{log.store.url} may not be read behind commit {state.commit}: these credentials are a"
             " reader's; publish with a writer's (`lake init --policy writer`)"
         )
-    if log.listed:
-        return
-    numbers = _numbers(log, state)
-    for number in range(max(state.commit, 1), max(numbers, default=state.commit) + 1):
-        # A listing is no snapshot: it may have passed a number just before that was published.
-        if number not in numbers and fetch(log, layout.commit(number)) is None:
-            raise LogDamaged(
-                f"the log in {log.store.url} has a hole: {layout.commit(number)} is missing;"
-                " nothing was published; restore it from a copy"
-            )
-    log.listed = True
-
-
-def _numbers(log: Log, state: State) -> set[int]:
-    """Return which numbers from the head on a listing shows."""
-    before = layout.commit(state.commit - 1) if state.commit > 1 else layout.LOG
-    try:
-        keys = [item.key for item in log.store.list(layout.LOG, after=before)]
-    except OSError as exc:
-        text = f"cannot list {layout.LOG} in {said_by(log.store.url, exc)}; nothing was published"
-        raise unavailable(text, exc) from exc
-    return {number for key in keys if (number := layout.commit_number(key)) is not None}
+    if not log.listed:
+        refuse_hole(log, state)
+        log.listed = True
 
 
 def _entry(

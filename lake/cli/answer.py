@@ -14,7 +14,7 @@ import duckdb
 
 from lake import layout
 from lake.cli.output import aligned, line, plain
-from lake.errors import LakeError, QueryFailed, StoreUnavailable, unavailable
+from lake.errors import FileDamaged, LakeError, QueryFailed, StoreUnavailable, unavailable
 from lake.models.columns import OutputColumn
 from lake.models.types import published_select, publishing_error
 from lake.query.connect import Session, check_text, tables_of
@@ -86,8 +86,19 @@ def refused(session: Session, query: str) -> Iterator[None]:
             raise unavailable(f"{why}; then ask again", why) from exc
         raise _query_failed(exc, query) from exc
     except duckdb.Error as exc:
+        _refuse_damaged(exc)
         placed = _with_place(session, query, exc)
         raise _unknown(session, query, placed) or _query_failed(placed, query) from exc
+
+
+def _refuse_damaged(exc: duckdb.Error) -> None:
+    """Say what is wrong where DuckDB names a file of a dataset: no person's SQL does that."""
+    if isinstance(exc, duckdb.InvalidInputException):
+        for key in layout.data_keys(str(exc)):
+            raise FileDamaged(
+                f"{key} is not what the log says ({_said(exc)}): see what else is damaged by"
+                " `lake verify`, and restore it from a copy of the lake"
+            ) from exc
 
 
 def _unknown(session: Session, query: str, exc: duckdb.Error) -> QueryFailed | None:
@@ -117,8 +128,11 @@ def _with_place(session: Session, query: str, exc: duckdb.Error) -> duckdb.Error
 
 
 def _query_failed(exc: duckdb.Error, query: str) -> QueryFailed:
-    said = _PRIVATE.sub("", str(exc).partition("\n\n")[0])
-    return QueryFailed(" ".join(said.split("\n")) + _place(str(exc), query))
+    return QueryFailed(_said(exc) + _place(str(exc), query))
+
+
+def _said(exc: duckdb.Error) -> str:
+    return " ".join(_PRIVATE.sub("", str(exc).partition("\n\n")[0]).split("\n"))
 
 
 def _place(text: str, query: str) -> str:

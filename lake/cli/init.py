@@ -1,5 +1,7 @@
 """`lake init`."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from lake.cli.output import document, line, plain, talk
 from lake.policy import ROLES, Role, policy
 
 if TYPE_CHECKING:
+    from lake.config import Config
     from lake.operations.start import Started
 
 
@@ -50,13 +53,11 @@ def command(
     if call.json:
         _document(started, written)
     else:
-        _tell(started, written, timezone)
+        _tell(started, written, timezone, is_named=_is_named(config))
 
 
 def _project(call: Call, example: str | None) -> list[Path]:
     """Write the project's files where there are none yet."""
-    import os
-
     from lake.config import find
     from lake.operations.start import EXAMPLES, MINIMAL, write_files
 
@@ -68,6 +69,11 @@ def _project(call: Call, example: str | None) -> list[Path]:
     written = write_files(here, {"lake.toml": MINIMAL})
     (here / "models").mkdir(exist_ok=True)
     return written
+
+
+def _is_named(config: "Config") -> bool:
+    """Tell whether later commands find the lake here without being told."""
+    return bool(config.url or os.environ.get("LAKE_URL"))
 
 
 def _document(started: "Started", written: list[Path]) -> None:
@@ -84,12 +90,15 @@ def _document(started: "Started", written: list[Path]) -> None:
     )
 
 
-def _tell(started: "Started", written: list[Path], timezone: str | None) -> None:
+def _tell(started: "Started", written: list[Path], timezone: str | None, *, is_named: bool) -> None:
     for path in written:
         line(plain(f"wrote {path.relative_to(Path.cwd())}"))
     lake, identity = started.lake, started.lake.log.identity
     if started.is_new:
         line(plain(f"made the lake {lake.url}, time zone {identity.timezone}"))
+        if not is_named:
+            said = f"export LAKE_URL={shlex.quote(lake.url)}"
+            talk(plain(f"to work with it: {said}, or name it in lake.toml"))
         return
     line(plain(f"the lake {lake.url} is there already, at commit {lake.commit}"))
     if timezone and timezone != identity.timezone:

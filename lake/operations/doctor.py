@@ -3,6 +3,7 @@
 What is written for it has keys of its own, and is deleted again.
 """
 
+import errno
 import platform
 import threading
 import uuid
@@ -14,15 +15,16 @@ from datetime import UTC, datetime
 
 from lake import layout
 from lake.catalog import identity
-from lake.catalog.log import open_log
+from lake.catalog.log import open_log, refuse_hole
 from lake.errors import LakeError
 from lake.version import VERSION
 from lake.words import cause
-from storage_backends import Store
+from storage_backends import Store, is_refusal
 
 WRITERS = 16
 ROUNDS = 5
 SKEW_S = 300
+_OF_WRITTEN = ("read", "list", "create-only", "lost answer", "delete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ Told = Callable[[Finding], None]
 
 
 def doctor(store: Store, told: Told = lambda finding: None) -> list[Finding]:
-    """Try everything, one after the other; what fails does not stop the rest."""
+    """Try everything, one after the other; what fails stops only what hangs on it."""
     prefix = layout.probe(uuid.uuid4().hex[:8])
     trials: list[tuple[str, Callable[[], str]]] = [
         ("versions", _versions),
@@ -54,15 +56,24 @@ def doctor(store: Store, told: Told = lambda finding: None) -> list[Finding]:
         ("delete", lambda: _delete(store, prefix)),
         ("protection", lambda: _protection(store)),
     ]
-    found = []
+    found: list[Finding] = []
     try:
         for name, trial in trials:
-            found.append(_tried(name, trial))
+            is_barred = name in _OF_WRITTEN and not _ok(found, "write")
+            found.append(_barred(name) if is_barred else _tried(name, trial))
             told(found[-1])
     finally:
         with suppress(OSError, ValueError):
             _sweep(store, prefix)
     return found
+
+
+def _barred(name: str) -> Finding:
+    return Finding(name, False, "not tried: nothing could be written")
+
+
+def _ok(found: list[Finding], tried: str) -> bool:
+    return any(one.ok for one in found if one.tried == tried)
 
 
 class _Wrong(Exception):
@@ -88,7 +99,9 @@ def _lake(store: Store) -> str:
 
 
 def _log(store: Store) -> str:
-    _, state = open_log(store)
+    log, state = open_log(store)
+    with suppress(PermissionError):  # a reader lists nothing
+        refuse_hole(log, state)
     return f"reads to commit {state.commit}"
 
 
@@ -117,14 +130,15 @@ def _create_only(store: Store, prefix: str) -> str:
     for number in range(ROUNDS):
         key = f"{prefix}-race-{number}"
         winners = _race(store, key)
-        if len(winners) != 1:
+        if len(winners) > 1:
             raise _Wrong(
                 f"{len(winners)} of {WRITERS} writers were told that they created one key: commits"
                 " would be lost; use a store with create-only writes"
             )
-        if store.get(key) != winners[0]:
+        # Who was given no clear answer may have won: that is what a writer looks for, too.
+        if winners and store.get(key) != winners[0]:
             raise _Wrong("the writer who was told that it won did not: use another store")
-    return f"one winner of {WRITERS} writers, {ROUNDS} times"
+    return f"no two winners of {WRITERS} writers, {ROUNDS} times"
 
 
 def _race(store: Store, key: str) -> list[bytes]:
@@ -135,7 +149,9 @@ def _race(store: Store, key: str) -> list[bytes]:
         gate.wait()
         try:
             store.put_new(key, data)
-        except FileExistsError:
+        except OSError as exc:
+            if is_refusal(exc):
+                raise
             return None
         return data
 
@@ -159,7 +175,9 @@ def _lost_answer(store: Store, prefix: str) -> str:
 def _protection(store: Store) -> str:
     try:
         return store.protection()
-    except PermissionError:
+    except PermissionError as exc:
+        if exc.errno != errno.EACCES:
+            raise
         return "these credentials may not ask for versioning and locks"
 
 
@@ -184,7 +202,10 @@ def _sweep(store: Store, prefix: str) -> None:
 
 
 def _delete(store: Store, prefix: str) -> str:
-    _sweep(store, prefix)
+    try:
+        _sweep(store, prefix)
+    except PermissionError as exc:
+        raise _Wrong(f"{cause(exc)}; what was tried stays at {prefix}-…: delete it") from exc
     left = [item.key for item in store.list(prefix)]
     if left:
         raise _Wrong(f"{len(left)} objects are still there after they were deleted")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lake import layout
 from lake.catalog.entries import Change, Doom
-from lake.catalog.log import Log, advance
+from lake.catalog.log import Log, advance, refuse_hole
 from lake.catalog.state import State
 from lake.errors import InvalidConfig, StoreUnavailable
 from lake.operations import gc_list
@@ -75,10 +75,12 @@ def gc(
 
     Raises:
         InvalidConfig: `keep` is less than nothing.
+        LogDamaged: the log has a hole, behind which published files would pass for left over.
         StoreUnavailable: the store could not list, or could not delete. Safe to retry.
     """
     if keep < timedelta(0):
         raise InvalidConfig(f"keep={keep} lies in the future: give a duration, such as '30 days'")
+    refuse_hole(lake.log, lake.state)
     found = Collection(lake.log, lake.state, keep)
     found.look()
     number = None

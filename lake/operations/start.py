@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lake import opening
+from lake import layout, opening
+from lake.catalog.get import get
 from lake.errors import InvalidConfig, NoSuchLake
 
 if TYPE_CHECKING:
@@ -109,7 +110,10 @@ def start(url: str, *, timezone: str) -> Started:
         StoreUnavailable: it cannot be written there.
     """
     try:
-        return Started(opening.open_lake(url), is_new=False)
+        found = opening.open_lake(url)
+        if get(found.log.store, layout.LAKE) is None:  # only the hint knows whose lake this is
+            found = opening.init(url, timezone=timezone)
+        return Started(found, is_new=False)
     except NoSuchLake:
         return Started(opening.init(url, timezone=timezone), is_new=True)
 

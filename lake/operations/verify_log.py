@@ -10,7 +10,7 @@ from lake import layout
 from lake.catalog import checkpoint, tables
 from lake.catalog.base import ParquetBase, current_rows
 from lake.catalog.cache import Cache
-from lake.catalog.log import Log, advance, read_hint
+from lake.catalog.log import Log, advance, read_hint, refuse_hole
 from lake.catalog.state import State
 from lake.errors import LakeError, LogDamaged
 from lake.query.sql import literal
@@ -40,6 +40,10 @@ def check_log(log: Log, head: State) -> Iterator[Found]:
     except LakeError as exc:
         yield "log", layout.commit(state.commit + 1), str(exc)
         return
+    try:
+        refuse_hole(log, head)
+    except LogDamaged as exc:
+        yield "log", layout.LOG, str(exc)
     if state.head_sha256 != head.head_sha256:
         yield "log", layout.commit(head.commit), "is another entry than the one that was opened"
 

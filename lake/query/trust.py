@@ -21,8 +21,6 @@ from storage_backends import Store
 
 _Stamp = tuple[int, ...]
 _FOOTERS = "SELECT file_name, file_size_bytes, num_rows FROM parquet_file_metadata({})"
-_BY_NETWORK = ("HTTP Error", "IO Error: Azure", "IO Error: Could not establish connection")
-"""How DuckDB's words begin for what a network or a server did."""
 
 
 @dataclass(slots=True)
@@ -57,7 +55,7 @@ class Trust:
                 new[self.store.data_url(file.key)] = (file, stamp)
         if not new:
             return
-        for url, (size, rows) in self._footers(dataset, {u: f.key for u, (f, _) in new.items()}):
+        for url, (size, rows) in self._footers(dataset, {u: f for u, (f, _) in new.items()}):
             file, stamp = new[url]
             if size != file.bytes:
                 raise _damaged(file.key, dataset, f"has {size:,} bytes", file.bytes)
@@ -86,43 +84,57 @@ class Trust:
         return ((by_key[key], stamp) for key, stamp in _stamps(self.store, by_key))
 
     def _footers(
-        self, dataset: str, keys: Mapping[str, str]
+        self, dataset: str, files: Mapping[str, DataFile]
     ) -> Iterator[tuple[str, tuple[int, int]]]:
         """Give size and rows by URL, all in one query; one by one where one cannot be read."""
         import duckdb
 
         # DuckDB keeps pieces of files, and of one that was touched just now it may keep old ones.
-        is_again = any(key in self._seen for key in keys.values())
+        is_again = any(file.key in self._seen for file in files.values())
         connection = duckdb.connect() if is_again else self.connection.cursor()
         if is_again:
             self.store.let_read(connection)
         try:
-            found = connection.execute(_FOOTERS.format(file_list(list(keys)))).fetchall()
+            found = connection.execute(_FOOTERS.format(file_list(list(files)))).fetchall()
         except duckdb.Error as exc:
-            if len(keys) == 1:
-                raise self._unreadable(next(iter(keys.values())), dataset, exc) from exc
+            if len(files) == 1:
+                raise self._unreadable(next(iter(files.values())), dataset, exc) from exc
             found = []
-        yield from ((url, (size, rows)) for url, size, rows in found if url in keys)
+        yield from ((url, (size, rows)) for url, size, rows in found if url in files)
         # Perhaps DuckDB calls a file by another name than the one that it was asked for.
-        for url in keys.keys() - {row[0] for row in found}:
-            if len(keys) > 1:
-                yield from self._footers(dataset, {url: keys[url]})
+        for url in files.keys() - {row[0] for row in found}:
+            if len(files) > 1:
+                yield from self._footers(dataset, {url: files[url]})
             else:
                 yield from ((url, (size, rows)) for _, size, rows in found)
 
-    def _unreadable(self, key: str, dataset: str, exc: Exception) -> LakeError | FileNotFoundError:
+    def _unreadable(
+        self, file: DataFile, dataset: str, exc: Exception
+    ) -> LakeError | FileNotFoundError:
         said = str(exc).splitlines()[0]
-        why = unread(self.store, key)
+        why = unread(self.store, file.key)
         if isinstance(why, FileNotFoundError):
             return why
-        if not why and not said.startswith(_BY_NETWORK):
+        if not why and self._is_damaged(file, exc):
             return FileDamaged(
-                f"{key} is no whole Parquet ({said}), so {dataset} cannot be read: restore it from"
-                " a copy of the lake"
+                f"{file.key} is no whole Parquet ({said}), so {dataset} cannot be read: restore it"
+                " from a copy of the lake"
             )
-        reason = why or OSError(f"{said}: look at the network, then try again")
-        text = f"{dataset} cannot be read without {key}, which cannot be fetched from"
+        advice = "look at the network and at the store's settings, then try again"
+        reason = why or OSError(f"DuckDB could not read it ({said}): {advice}")
+        text = f"{dataset} cannot be read without {file.key}, which cannot be fetched from"
         return unavailable(f"{text} {said_by(self.store.url, reason)}", why or exc)
+
+    def _is_damaged(self, file: DataFile, exc: Exception) -> bool:
+        """Tell a bad file from a bad way to it, for which DuckDB has the same kind of words."""
+        import duckdb
+
+        if not isinstance(exc, duckdb.IOException):
+            return True
+        try:
+            return self.store.size(file.key) != file.bytes
+        except OSError:
+            return False
 
 
 def unread(store: Store, key: str) -> OSError | None:

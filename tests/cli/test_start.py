@@ -236,7 +236,8 @@ def test_a_lake_of_a_later_format_is_left_alone(run: Run, here: Path) -> None:
         code, out, err = run(*words, "--lake", "data")
         assert (code, out) == (1, "")
         assert err == (
-            "error: _lake/checkpoint.json has format 2, this clearlake knows 1: upgrade clearlake\n"
+            "error: file://HERE/data: _lake/checkpoint.json has format 2, this clearlake knows 1:"
+            " upgrade clearlake\n"
         )
 
 

@@ -10,8 +10,11 @@ import pytest
 import lake
 from lake import layout
 from lake.catalog import checkpoint
-from lake.errors import FileDamaged, InvalidConfig, LakeTooNew, LogDamaged, NoSuchLake
+from lake.errors import FileDamaged, InvalidConfig, LakeTooNew, LogDamaged
 from lake.lake import Lake
+from lake.operations.doctor import doctor
+from lake.operations.start import start
+from lake.operations.verify import verify
 from tests.faults.example import Project, publish_again
 from tests.faults.refusal import contents, exactly, like
 
@@ -28,6 +31,11 @@ OVERTAKEN = "{}: the log was changed behind the lake's back; restore it from a c
 
 def entry(project: Project, number: int) -> Path:
     return project.lake / layout.commit(number)
+
+
+def of_lake(project: Project, message: str) -> str:
+    """Return the pattern of what is said of an object of the project's lake."""
+    return exactly(f"{project.lake.as_uri()}: {message}")
 
 
 def no_cache(project: Project) -> None:
@@ -82,7 +90,7 @@ def test_a_lake_of_a_newer_format_is_neither_read_nor_written(
     path = walked.lake / key
     before = path.read_bytes()
     edit(path, **said)
-    with pytest.raises(LakeTooNew, match=exactly(message)):
+    with pytest.raises(LakeTooNew, match=of_lake(walked, message)):
         walked.open()
     path.write_bytes(before)
     lands(walked)
@@ -92,7 +100,7 @@ def test_a_lake_of_a_newer_format_is_known_by_its_identity_too(walked: Project) 
     (walked.lake / layout.HINT).unlink()
     edit(walked.lake / layout.LAKE, format=2)
     message = "_lake/lake.json has format 2, this clearlake knows 1: upgrade clearlake"
-    with pytest.raises(LakeTooNew, match=exactly(message)):
+    with pytest.raises(LakeTooNew, match=of_lake(walked, message)):
         walked.open()
 
 
@@ -102,7 +110,7 @@ def test_a_hole_in_the_log_is_named(walked: Project) -> None:
         f"the log has a hole: {layout.commit(2)} is missing and {layout.commit(3)} or a later one"
         " is there; restore it from a copy"
     )
-    with pytest.raises(LogDamaged, match=exactly(message)):
+    with pytest.raises(LogDamaged, match=of_lake(walked, message)):
         walked.open()
     kept.rename(entry(walked, 2))
     lands(walked)
@@ -117,8 +125,8 @@ def test_nobody_writes_into_a_hole_that_a_reader_takes_for_the_head(
     lk = walked.open()
     assert lk.commit == number - 1
     message = (
-        f"the log in {lk.url} has a hole: {layout.commit(number)} is missing; nothing was"
-        " published; restore it from a copy"
+        f"the log in {lk.url} has a hole: {layout.commit(number)} is missing, and commits up to 4"
+        " are there; restore it from a copy"
     )
     with pytest.raises(lake.LakeError, match=exactly(message)):
         lk.land_sources()
@@ -149,7 +157,7 @@ def test_an_entry_that_was_changed_behind_our_back_is_noticed(walked: Project) -
     before = path.read_bytes()
     path.write_bytes(before.replace(b'"rows":3', b'"rows":4'))
     message = f"{layout.commit(3)} does not follow from the entry before it"
-    with pytest.raises(LogDamaged, match=exactly(OVERTAKEN.format(message))):
+    with pytest.raises(LogDamaged, match=of_lake(walked, OVERTAKEN.format(message))):
         walked.open()
     path.write_bytes(before)
     lands(walked)
@@ -161,7 +169,7 @@ def test_an_entry_that_is_none_is_noticed(walked: Project, damage: Damage) -> No
     before = path.read_bytes()
     path.write_bytes(damage(before))
     message = f"{layout.commit(2)} is no log entry: restore it from a copy of the lake"
-    with pytest.raises(LogDamaged, match=exactly(message)):
+    with pytest.raises(LogDamaged, match=of_lake(walked, message)):
         walked.open()
     path.write_bytes(before)
     lands(walked)
@@ -177,19 +185,49 @@ def test_a_damaged_hint_is_only_a_hint(walked: Project, damage: Damage) -> None:
     lands(walked)
 
 
-def test_without_hint_and_identity_there_is_no_lake(walked: Project) -> None:
+def test_without_hint_and_identity_nobody_knows_whose_log_it_is(walked: Project) -> None:
     (walked.lake / layout.HINT).unlink()
     identity = walked.lake / layout.LAKE
     before = identity.read_bytes()
     identity.write_bytes(b"{")
     message = "_lake/lake.json is not what it should be: restore it from a copy of the lake"
-    with pytest.raises(LogDamaged, match=exactly(message)):
+    with pytest.raises(LogDamaged, match=of_lake(walked, message)):
         walked.open()
     identity.unlink()
-    message = f"there is no lake at {walked.lake.as_uri()}: make one with `lake init …`"
-    with pytest.raises(NoSuchLake, match=like(message)):
-        walked.open()
+    message = (
+        f"_lake/lake.json is missing in {walked.lake.as_uri()}, and the log is there: restore it"
+        " from a copy of the lake"
+    )
+    for act in (walked.open, lambda: lake.init(str(walked.lake))):
+        with pytest.raises(LogDamaged, match=exactly(message)):
+            act()
+    assert not identity.exists()
     identity.write_bytes(before)
+    lands(walked)
+
+
+def test_an_identity_that_is_lost_is_made_again_from_the_hint(walked: Project) -> None:
+    identity = walked.lake / layout.LAKE
+    before = json.loads(identity.read_bytes())
+    identity.unlink()
+    assert start(str(walked.lake), timezone="UTC").lake.commit == 4
+    assert json.loads(identity.read_bytes()) == before
+    lands(walked)
+
+
+def test_published_files_behind_a_hole_are_neither_left_over_nor_collected(
+    walked: Project,
+) -> None:
+    kept = entry(walked, 3).rename(walked.root / "kept")
+    no_cache(walked)
+    lk = walked.open()
+    message = f"the log in {lk.url} has a hole: {layout.commit(3)} is missing, and commits up to 4"
+    named = [one for one in verify(lk).damage if one.kind == "log"]
+    assert [one.found.startswith(message) for one in named] == [True]
+    with pytest.raises(LogDamaged, match=exactly(f"{message} are there; restore it from a copy")):
+        lk.gc()
+    assert {one.tried for one in doctor(lk.log.store) if not one.ok} == {"log"}
+    kept.rename(entry(walked, 3))
     lands(walked)
 
 
