@@ -49,6 +49,33 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     return _NAME.sub(value, text)
 
 
+def resolved(said: str | Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """Return the secret that `said` names: by `${NAME}`, or by a table such as `{block = "NAME"}`.
+
+    A package resolves the tables of a kind by an entry point of the group `lake.secrets` that is
+    called like the kind: a function that takes the name and returns the secret.
+
+    Args:
+        said: as `lake.toml` has it.
+        environ: the environment.
+
+    Raises:
+        InvalidConfig: a variable is not set, or nothing that is installed knows this kind.
+    """
+    if isinstance(said, str):
+        return expand(said, environ)
+    from importlib.metadata import entry_points
+
+    ((kind, name),) = said.items()
+    found = next(iter(entry_points(group="lake.secrets", name=kind)), None)
+    if found is None:
+        raise InvalidConfig(
+            f"{{ {kind} = {name!r} }}: nothing that is installed knows a {kind}: pip install"
+            " 'clearlake[flows]', or name a variable of the environment as ${NAME}"
+        )
+    return str(found.load()(name))
+
+
 def recorded(url: str) -> str:
     """Return `url` as it may be written down: without user, password, signature and fragment."""
     try:

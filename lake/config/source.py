@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lake import layout
+from lake.config import database as databases
 from lake.config import reading, table, template
 from lake.config.duration import duration, duration_text
 from lake.config.period import UNITS, Unit, interval
@@ -23,8 +24,8 @@ _KEYS = (
     "description",
     "owner",
     *reading.KEYS,
+    *databases.KEYS,
 )
-_LATER = ("database", "table", "query", "cursor")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -35,19 +36,22 @@ def source(values: Table, *, name: str, root: Path) -> Source:
         InvalidConfig: a key is unknown, missing or wrong.
     """
     table.attempt(values, "the name", lambda: layout.dataset(f"raw.{name}"))
-    table.only(values, _KEYS, later=_LATER)
+    table.only(values, _KEYS)
     keys = {
         key: _key(item, key) for key, item in table.inners(table.inner(values, "partition")).items()
     }
+    how = reading.reading(values, keys=keys)
+    database = databases.database(values, how)
     return Source(
         name=name,
-        url=_url(values, keys),
+        url="" if database else _url(values, keys),
         partition=keys,
         expect_every=table.parsed(values, "expect_every", duration, default=None),
         description=table.text(values, "description"),
         owner=table.text(values, "owner"),
-        reading=reading.reading(values, keys=keys),
+        reading=how,
         root=root,
+        database=database,
     )
 
 
@@ -64,12 +68,15 @@ def is_http(url: str) -> bool:
 def _url(values: Table, keys: Mapping[str, Key]) -> str:
     url = table.text(values, "url", reads_environment=True)
     if not url:
-        table.refuse(values, "has no url: write a path, a glob or https://…")
+        table.refuse(
+            values, 'has no url: write a path, a glob or https://…, or database = "${NAME}"'
+        )
     scheme = _SCHEME.match(url)
     if scheme and scheme[1].lower() not in ("http", "https", "file"):
         table.refuse(
             values,
-            f"url: {scheme[1]}:// is not supported by this version: write a path or https://…",
+            f"url: {scheme[1]}:// is not supported by this version: write a path or https://…, or"
+            ' database = "${NAME}" for PostgreSQL',
         )
     table.attempt(values, "url", lambda: template.check(url, keys))
     for name, key in keys.items():
@@ -136,6 +143,7 @@ def source_text(declared: Source) -> str:
         "owner": declared.owner,
     }
     said = {key: value for key, value in values.items() if value}
+    said |= databases.database_values(declared.database)
     said |= reading.reading_values(declared.reading)
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 

@@ -96,8 +96,37 @@ AS_IT_COMES = Reading()
 
 
 @dataclass(frozen=True, slots=True)
+class Database:
+    """A table or a query of a database.
+
+    Attributes:
+        url: as it was written, with its `${NAME}`, or a table such as `{"block": "NAME"}`.
+        table: such as `public.orders`; `""` where there is a `query`.
+        cursor: the column whose greater values are newer; `""`: all rows land, each time.
+        lookback: how far behind the cursor rows may still appear: `2 hours`, or a number.
+    """
+
+    url: str | Mapping[str, str]
+    table: str = ""
+    query: str = ""
+    cursor: str = ""
+    lookback: str | int = 0
+
+    @property
+    def shown(self) -> str:
+        """What messages and plans call it: names only."""
+        where = self.url
+        if not isinstance(where, str):
+            where = " ".join(f"{kind} {name}" for kind, name in where.items())
+        return f"{self.table or 'a query'} of {where}"
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """Where `raw.<name>` comes from. `url` is as it was written, with its `{key}` and `${NAME}`."""
+    """Where `raw.<name>` comes from. `url` is as it was written, with its `{key}` and `${NAME}`.
+
+    One of `url` and `database` is said.
+    """
 
     name: str
     url: str
@@ -108,6 +137,7 @@ class Source:
     reading: Reading = AS_IT_COMES
     root: Path = field(default=Path(), compare=False)
     """The folder that a relative path in `url` starts from; no part of the declaration."""
+    database: Database | None = None
 
     @property
     def dataset(self) -> str:

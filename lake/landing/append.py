@@ -1,13 +1,14 @@
 """Appending: what is newer than a partition's cursor becomes more of its files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lake.catalog.entries import Append, File, Landed, Schema
+from lake.catalog.entries import Append, Change, Declare, File, Landed, Schema
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State, Version
+from lake.landing.land import new_declarations
 from lake.landing.stage import Attempt, content_of
-from lake.schema.admit import prepare, same_keys
+from lake.schema.admit import check_declarations, prepare, same_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Batch:
 
     Attributes:
         schemas: the schemas of its files, by id.
+        content: what tells its rows from others; the hashes of its files if not said.
     """
 
     start: str
@@ -23,6 +25,7 @@ class Batch:
     files: tuple[File, ...]
     landed: Landed
     schemas: Mapping[str, Schema] = field(default_factory=dict)
+    content: str = ""
 
 
 Extract = Callable[[str], Batch | None]
@@ -36,12 +39,14 @@ def append(
     partition: str,
     extract: Extract,
     *,
+    declare: Sequence[Declare] = (),
     message: str = "",
 ) -> int | None:
     """Append what the source holds beyond the partition's cursor, as one commit.
 
     No row comes twice and none is lost, whoever else appends: where the cursor has moved
-    meanwhile, it extracts again from there. Returns the commit; None if nothing was newer.
+    meanwhile, it extracts again from there. Returns the commit; None if nothing was newer and
+    declared already.
 
     Raises:
         SchemaConflict: the rows cannot be joined with the rest; nothing was published.
@@ -55,13 +60,15 @@ def append(
         current = head.partition(dataset, partition).current
         if batch is None or not _follows(batch, current):
             batch = extract(current.cursor if current else "")
-        if batch is None:
-            return Draft()
-        change = _change(dataset, partition, batch, current)
-        if change.content in head.partition(dataset, partition).rejects:
-            return Draft()
-        notes = prepare(attempt.log, head, [change], batch.schemas)
-        return Draft([change, *notes], batch.schemas)
+        said = new_declarations(head, declare)
+        check_declarations(head, said)
+        changes: list[Change] = [*said]
+        if batch:
+            change = _change(dataset, partition, batch, current)
+            if change.content not in head.partition(dataset, partition).rejects:
+                changes = [change, *said]
+        schemas = batch.schemas if batch else {}
+        return Draft([*changes, *prepare(attempt.log, head, changes, schemas)], schemas)
 
     commit_id, run = attempt.commit_id, attempt.run
     return publish(attempt.log, state, plan, commit_id=commit_id, message=message, run=run)
@@ -73,7 +80,7 @@ def _follows(batch: Batch, current: Version | None) -> bool:
 
 def _change(dataset: str, partition: str, batch: Batch, current: Version | None) -> Append:
     originals = [file.sha256 for file in batch.files if file.role == "original"]
-    hashes = originals or [file.sha256 for file in batch.files]
+    hashes = [batch.content] if batch.content else originals or [f.sha256 for f in batch.files]
     content = content_of([current.content, *hashes] if current else hashes)
     return Append(
         dataset,

@@ -169,7 +169,7 @@ class _Desk:
     def plan(self, state: State) -> Draft:
         """Say what to publish at this head."""
         self.found = [(order, self._look_again(state, order, one)) for order, one in self.found]
-        said = _new_declarations(state, self.declare)
+        said = new_declarations(state, self.declare)
         check_declarations(state, said)
         self.reasons, self.released, self.crowds = {}, set(), {}
         changes: list[Change] = []
@@ -250,7 +250,8 @@ def _gone(state: State, order: Order) -> bool:
     return state.partition(order.dataset, order.partition).gone
 
 
-def _new_declarations(state: State, declare: Sequence[Declare]) -> list[Declare]:
+def new_declarations(state: State, declare: Sequence[Declare]) -> list[Declare]:
+    """Return those of `declare` that the lake does not know yet."""
     return [one for one in declare if state.declared(one.kind).get(one.name, "") != one.text]
 
 

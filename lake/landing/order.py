@@ -6,7 +6,7 @@ from typing import Literal
 
 from lake import layout
 from lake.catalog.entries import File, Landed, Schema
-from lake.config.types import AS_IT_COMES, Reading
+from lake.config.types import AS_IT_COMES, Database, Reading
 from lake.errors import InvalidName
 
 Outcome = Literal["landed", "unchanged", "held", "not yet", "gone"]
@@ -22,6 +22,7 @@ class Order:
         may_be_missing: the source may not have it yet, which is no error.
         given: a person named just this place, so that finding nothing there is one, whatever the
             lake holds.
+        database: rows of which are asked for; `urls` then says so to people.
         is_again: it is what the lake holds back, looked at again; dropped once anything newer came.
     """
 
@@ -33,6 +34,7 @@ class Order:
     may_be_missing: bool = False
     given: bool = False
     is_again: bool = False
+    database: Database | None = None
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from lake.config.table import Table
 from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import LakeError, NoSuchSource, raise_all
 from lake.landing.land import Told, commit, held, stage_all
+from lake.landing.newer import database_order, land_newer
 from lake.landing.order import Landing, Order
 from lake.landing.reread import held_orders
 from lake.landing.sheets import by_sheet
@@ -70,6 +71,8 @@ def orders(
         until: the last one.
         now: the time that periods are counted to, aware; this host's if not said.
     """
+    if source.database:
+        return [database_order(source)]
     asked = requests(
         source,
         since=since,
@@ -159,6 +162,11 @@ def land_source(
 ) -> tuple[list[Landing], list[LakeError]]:
     """Land one source as one commit; return what came of it, and what failed."""
     source = _loaded(source)
+    if source.database and source.database.cursor:
+        landing = land_newer(lake, source, declaration(source), force=force)
+        if told:
+            told(landing)
+        return [landing], []
     attempt = Attempt(lake.log, lake.new_id(), lake.run, later=lake.later)
     wanted = orders(lake, source, since=since, until=until)
     found, errors = stage_all(attempt, lake.state, wanted, force=force)

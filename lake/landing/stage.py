@@ -94,7 +94,7 @@ def stage(
         StoreUnavailable: the store is full or did not answer. Safe to retry.
     """
     partition = state.partition(order.dataset, order.partition)
-    with _scratch(attempt, order) as scratch:
+    with scratch_for(attempt, order) as scratch:
         fetched = _fetch(attempt, partition, order, scratch, force=force)
         if fetched is None:
             return Known()
@@ -105,7 +105,7 @@ def stage(
         if had and had.content == content:
             return replace(had, seen=partition.versions)
         try:
-            return _staged(attempt, order, partition.versions, fetched, content)
+            return staged(attempt, order, partition.versions, fetched, content)
         except LakeError:
             raise
         except OSError as exc:
@@ -113,7 +113,7 @@ def stage(
 
 
 @contextmanager
-def _scratch(attempt: Attempt, order: Order) -> Iterator[Path]:
+def scratch_for(attempt: Attempt, order: Order) -> Iterator[Path]:
     """Give a folder for what is on its way: where the store takes files over, if it can be had."""
     try:
         made = tempfile.TemporaryDirectory(prefix="clearlake-", dir=attempt.log.store.scratch())
@@ -145,7 +145,7 @@ def _marks(order: Order, fetched: list[Fetched]) -> list[str]:
     """Return what tells the contents of a version from others; of objects, their names do, too."""
     if order.is_of_objects:
         return sorted(f"{one.name}\0{one.sha256}" for one in fetched)
-    return [one.sha256 for one in fetched]
+    return [one.content or one.sha256 for one in fetched]
 
 
 def recognised(partition: Partition, content: str, reading: Reading) -> Known | None:
@@ -189,6 +189,11 @@ def _fetch(
         from lake.landing.bring import bring
 
         return bring(attempt, order, scratch)
+    if order.database:
+        from lake.sources.postgres.fetch import Wanted, fetch_whole
+
+        wanted = Wanted(order.database, order.dataset.partition(".")[2], order.reading.key)
+        return [fetch_whole(wanted, scratch / "fetched-0")]
     fetched = []
     for number, url in enumerate(order.urls):
         asked_before = len(order.urls) == 1 and known.get("url") == url
@@ -206,9 +211,14 @@ def _load_what_follows(attempt: Attempt) -> None:
         Thread(target=import_module, args=["lake.landing.part"], daemon=True).start()
 
 
-def _staged(
+def staged(
     attempt: Attempt, order: Order, seen: int, fetched: list[Fetched], content: str
 ) -> Staged:
+    """Upload what was fetched, as files of a version with a receipt; nobody sees them yet.
+
+    Raises:
+        SourceUnreadable, StoreUnavailable: see `stage`.
+    """
     from lake.landing.part import too_many, upload_beside
 
     at = attempt.log.clock()
@@ -294,6 +304,7 @@ def _source(one: Fetched) -> dict[str, Any]:
         "sha256": one.sha256,
         "etag": one.etag,
         "last_modified": one.last_modified,
+        **one.facts,
     }
 
 

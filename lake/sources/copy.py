@@ -1,10 +1,10 @@
 """Where fetched bytes go: a new file that is hashed while it is written."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import FileIO
 from itertools import cycle
 from pathlib import Path
@@ -36,6 +36,10 @@ class Fetched:
     etag: str = ""
     last_modified: str = ""
     """As a web server wrote it; of a file its time of change, in the same form."""
+    content: str = ""
+    """What tells its rows from others where bytes do not: a database gives them in any order."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the receipt says beyond that: table, snapshot, cursor."""
 
 
 class Sink:

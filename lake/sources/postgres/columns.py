@@ -1,0 +1,196 @@
+"""A relation's columns: how each leaves the server so that no value changes on the way."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lake.errors import SourceUnreadable
+from lake.query.sql import identifier
+from lake.sources.postgres.connect import Server, said
+
+ROWS = '"_lake_rows"'
+"""How statements call the rows of a table or a query."""
+# DuckDB's scanner gives these exactly; `_LIMITED` but for values that its types lack.
+_EXACT = ("bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "uuid", "bytea")
+_LIMITED = ("date", "timestamp", "timestamptz", "time")
+# How DuckDB calls the elements of arrays; those of other types land as PostgreSQL's text.
+_ELEMENTS = {
+    "bool": "BOOLEAN",
+    "int2": "SMALLINT",
+    "int4": "INTEGER",
+    "int8": "BIGINT",
+    "float4": "FLOAT",
+    "float8": "DOUBLE",
+    "text": "VARCHAR",
+    "varchar": "VARCHAR",
+    "uuid": "UUID",
+}
+_DIGITS = 38
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column and its way out.
+
+    Attributes:
+        type: PostgreSQL's, that of a domain the one below it.
+        taken: the expression that the server gives; `made` what DuckDB makes of it.
+        element: of an array.
+        digits: of a numeric with limits, and how many of them behind the point.
+        why: what made it text though its type has a better one: `2 NaN`.
+    """
+
+    name: str
+    type: str
+    taken: str = ""
+    made: str = ""
+    element: str = ""
+    digits: tuple[int, int] | None = None
+    why: str = ""
+
+    @property
+    def quoted(self) -> str:
+        """Its name as SQL."""
+        return identifier(self.name)
+
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether its type has values that DuckDB's lacks, which show after the fact."""
+        return self.type in _LIMITED and not self.why
+
+
+def columns(server: Server, relation: str) -> list[Column]:
+    """Return the columns of a relation, in order.
+
+    Raises:
+        SourceUnreadable: it cannot be read, has no columns, or two of one name.
+    """
+    with said(server.name):
+        result = server.connection.execute(
+            f"SELECT * FROM {relation} AS {ROWS} LIMIT 0".encode()
+        ).pgresult
+        assert result is not None
+        found = [
+            (_text(result.fname(i)), result.ftype(i), result.fmod(i)) for i in range(result.nfields)
+        ]
+        types: dict[int, tuple[str, str, str | None]] = {
+            row[0]: (row[1], row[2], row[3])
+            for row in server.connection.execute(
+                "SELECT t.oid, t.typname, t.typcategory, e.typname FROM pg_type t"
+                " LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = ANY(%s)",
+                [[oid for _, oid, _ in found]],
+            )
+        }
+    _check_names(server, [name for name, _, _ in found])
+    return [_column(name, types[oid], mod) for name, oid, mod in found]
+
+
+def _text(name: bytes | None) -> str:
+    return (name or b"").decode()
+
+
+def _check_names(server: Server, names: Sequence[str]) -> None:
+    if not names:
+        raise SourceUnreadable(f"{server.name} has no columns: name another table")
+    seen: set[str] = set()
+    for name in names:
+        if name.lower() in seen:
+            raise SourceUnreadable(
+                f"{server.name} has two columns {name!r} (capitals aside): write a query that"
+                " gives one of them another name, with AS"
+            )
+        seen.add(name.lower())
+
+
+def _column(name: str, of: tuple[str, str, str | None], mod: int) -> Column:
+    kind, category, element = of
+    one = Column(name, kind, made=identifier(name))
+    quoted = one.quoted
+    if kind in (*_EXACT, *_LIMITED, "json", "jsonb"):
+        return replace(one, taken=quoted)
+    if kind == "numeric":
+        return replace(one, taken=quoted, digits=_digits(mod))
+    if kind == "money":
+        return replace(one, type="numeric", taken=f"{quoted}::numeric")
+    if kind == "bpchar":  # a cast would take its blanks off
+        return replace(one, taken=f"textin(bpcharout({quoted}))")
+    if kind == "oid":
+        return replace(one, taken=f"{quoted}::bigint")
+    if category == "A" and element in _ELEMENTS:
+        return replace(one, taken=quoted, element=element)
+    return as_text(one)
+
+
+def _digits(mod: int) -> tuple[int, int] | None:
+    """Return a numeric's digits and scale, if DuckDB has a DECIMAL of these."""
+    if mod < 4:
+        return None
+    precision, scale = (mod - 4) >> 16 & 0xFFFF, (mod - 4) & 0x7FF
+    return (precision, scale) if scale <= precision <= _DIGITS else None
+
+
+def as_text(one: Column, why: str = "") -> Column:
+    """Return a column that lands as the text that PostgreSQL shows."""
+    shown = f"CASE WHEN {one.quoted} IS NOT NULL THEN format('%s', {one.quoted}) END"
+    return replace(one, taken=shown, made=one.quoted, why=why)
+
+
+def surveyed(server: Server, found: Sequence[Column], rows: str) -> list[Column]:
+    """Return the columns as their values need them, out of the snapshot that is read.
+
+    Args:
+        server: in the transaction that reads.
+        found: the columns.
+        rows: what stands behind FROM.
+    """
+    asked = [(one, _questions(one)) for one in found]
+    questions = [question for _, several in asked for question in several]
+    if not questions:
+        return list(found)
+    answers = iter(server.ask(f"SELECT {', '.join(questions)} FROM {rows}"))
+    return [_settled(one, [next(answers) for _ in several]) for one, several in asked]
+
+
+def _questions(one: Column) -> list[str]:
+    if one.type == "numeric":
+        count = f"count(*) FILTER (WHERE {one.taken} = 'NaN')"
+        if one.digits:
+            return [count]
+        number = f"FILTER (WHERE {one.taken} <> 'NaN')"
+        return [count, f"max(abs({one.taken})) {number}::text", f"max(scale({one.taken}))"]
+    if one.element:
+        dims = f"array_dims({one.quoted})"
+        return [
+            rf"count(*) FILTER (WHERE {dims} !~ '^(\[1:\d+\])+$')",
+            f"min(array_ndims({one.quoted}))",
+            f"max(array_ndims({one.quoted}))",
+        ]
+    return []
+
+
+def _settled(one: Column, answers: Sequence[Any]) -> Column:
+    if one.element:
+        odd, least, most = answers
+        if odd or least != most:
+            return as_text(one, "arrays of unlike dimensions or bounds")
+        kind = _ELEMENTS[one.element] + "[]" * (most or 1)
+        taken = f"array_to_json({one.quoted})::text"
+        return replace(one, taken=taken, made=f"{one.quoted}::JSON::{kind}")
+    if one.type != "numeric":
+        return one
+    if answers[0]:
+        return as_text(one, f"{answers[0]} NaN")
+    return one if one.digits else _fitted(one, answers[1], answers[2])
+
+
+def _fitted(one: Column, greatest: str | None, scale: int | None) -> Column:
+    """Return a numeric without limits as the DECIMAL that its values fit in, or as text."""
+    whole = re.sub(r"\..*", "", greatest or "0").lstrip("0")
+    if not re.fullmatch(r"\d*", whole):
+        return as_text(one, whole)
+    behind = scale or 0
+    precision = max(len(whole) + behind, 1)
+    if precision > _DIGITS:
+        return as_text(one, f"{precision} digits")
+    return replace(one, taken=f"({one.taken})::numeric({precision},{behind})")
