@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from lake.query.sql import literal
 from storage_backends import Store, open_store
-from tests import servers
+from tests import databases, servers
 
 BACKENDS = ["local", "s3", "gcs", "azure"]
 _FOREIGN = ("LAKE_", "AWS_", "AZURE_", "GOOGLE_", "STORAGE_EMULATOR_HOST", "CLEARLAKE_")
@@ -79,6 +79,23 @@ def azurite() -> Iterator[Mapping[str, str]]:
 @pytest.fixture
 def azure(azurite: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Store:
     return _inside(f"az://{servers.BUCKET}", azurite, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL that all tests share; `shop` has a database of its own there."""
+    with servers.running("postgres") as told:
+        yield told["WAREHOUSE_URL"]
+
+
+@pytest.fixture
+def shop(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[databases.Shop]:
+    """An empty database, named by SHOP_URL, and an empty lake."""
+    with databases.shop(postgres, tmp_path) as made:
+        monkeypatch.setenv("SHOP_URL", made.url)
+        yield made
 
 
 def _inside(bucket: str, told: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Store:

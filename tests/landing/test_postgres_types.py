@@ -1,0 +1,147 @@
+"""Every type of PostgreSQL lands exactly, or as the text that PostgreSQL shows."""
+
+import json
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.databases import Shop, landed, rows
+
+pytestmark = pytest.mark.xdist_group("postgres")
+
+_UUID = "0190c2a4-7b1e-7c3d-8e4f-a1b2c3d4e5f6"
+EXACT: list[tuple[str, str, str, Any]] = [
+    ("bool", "true", "BOOLEAN", True),
+    ("smallint", "-32768", "SMALLINT", -32768),
+    ("int", "2147483647", "INTEGER", 2147483647),
+    ("bigint", "9223372036854775807", "BIGINT", 9223372036854775807),
+    ("real", "0.1", "FLOAT", 0.10000000149011612),
+    ("float8", "0.1", "DOUBLE", 0.1),
+    ("float8", "'Infinity'", "DOUBLE", float("inf")),
+    ("numeric(10,2)", "12345678.90", "DECIMAL(10,2)", Decimal("12345678.90")),
+    ("numeric(38,10)", "0.0000000001", "DECIMAL(38,10)", Decimal("0.0000000001")),
+    ("numeric", "9007199254740993.25", "DECIMAL(18,2)", Decimal("9007199254740993.25")),
+    ("numeric", "0", "DECIMAL(1,0)", Decimal(0)),
+    ("numeric(5,-2)", "1234567", "DECIMAL(7,0)", Decimal(1234600)),
+    ("numeric(2,4)", "0.0012", "DECIMAL(4,4)", Decimal("0.0012")),
+    ("numeric", "1" + "0" * 38, "VARCHAR", "1" + "0" * 38),
+    ("numeric(60,2)", "1.50", "DECIMAL(3,2)", Decimal("1.50")),
+    ("numeric", "'Infinity'", "VARCHAR", "Infinity"),
+    ("numeric(10,2)", "'NaN'", "VARCHAR", "NaN"),
+    ("numeric", "'NaN'", "VARCHAR", "NaN"),
+    ("money", "'-12.34'", "DECIMAL(4,2)", Decimal("-12.34")),
+    ("text", "'é'", "VARCHAR", "é"),
+    ("varchar(5)", "''", "VARCHAR", ""),
+    ("char(4)", "'ab'", "VARCHAR", "ab  "),
+    ("bytea", r"'\x00ff'", "BLOB", b"\x00\xff"),
+    ("uuid", f"'{_UUID}'", "UUID", UUID(_UUID)),
+    ("date", "'0044-03-15 BC'", "DATE", "0044-03-15 (BC)"),
+    ("date", "'2024-02-29'", "DATE", date(2024, 2, 29)),
+    ("date", "'infinity'", "VARCHAR", "infinity"),
+    ("timestamp", "'2024-02-29 01:02:03.000004'", "TIMESTAMP", datetime(2024, 2, 29, 1, 2, 3, 4)),
+    ("timestamp", "'-infinity'", "VARCHAR", "-infinity"),
+    ("timestamp", "'294276-12-31 23:59:59'", "VARCHAR", "294276-12-31 23:59:59"),
+    (
+        "timestamptz",
+        "'2024-06-01 02:00:00+02'",
+        "TIMESTAMP WITH TIME ZONE",
+        datetime(2024, 6, 1, tzinfo=UTC),
+    ),
+    ("timestamptz", "'infinity'", "VARCHAR", "infinity"),
+    ("time", "'23:59:59.999999'", "TIME", time(23, 59, 59, 999999)),
+    ("time", "'24:00:00'", "VARCHAR", "24:00:00"),
+    ("timetz", "'12:00:00+02'", "VARCHAR", "12:00:00+02"),
+    ("interval", "'1 month 2 days 00:00:00.000001'", "VARCHAR", "1 mon 2 days 00:00:00.000001"),
+    ("json", """'{"a":1.0, "a": 2}'""", "VARCHAR", '{"a":1.0, "a": 2}'),
+    ("jsonb", """'{"b": 1.10}'""", "VARCHAR", '{"b": 1.10}'),
+    ("int[]", "'{1,NULL,3}'", "INTEGER[]", [1, None, 3]),
+    ("int[]", "'{{1,2},{3,4}}'", "INTEGER[][]", [[1, 2], [3, 4]]),
+    ("text[]", "ARRAY['a,\"b', 'NULL', '']", "VARCHAR[]", ['a,"b', "NULL", ""]),
+    ("int[]", "'[0:1]={5,6}'", "VARCHAR", "[0:1]={5,6}"),
+    ("float8[]", "'{0.1,NaN}'", "DOUBLE[]", "[0.1, nan]"),
+    ("numeric[]", "'{1.10,2}'", "VARCHAR", "{1.10,2}"),
+    ("mood", "'glad'", "VARCHAR", "glad"),
+    ("positive", "7", "INTEGER", 7),
+    ("pair", "'(1,\"a b\")'", "VARCHAR", '(1,"a b")'),
+    ("int4range", "'[1,5)'", "VARCHAR", "[1,5)"),
+    ("point", "'(1.5,2)'", "VARCHAR", "(1.5,2)"),
+    ("inet", "'10.0.0.1'", "VARCHAR", "10.0.0.1"),
+    ("bit(3)", "'101'", "VARCHAR", "101"),
+    ("oid", "4294967295", "BIGINT", 4294967295),
+    ("name", "'x'", "VARCHAR", "x"),
+]
+
+
+def _make(shop: Shop) -> None:
+    shop.run(
+        "CREATE TYPE mood AS ENUM ('sad', 'glad')",
+        "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
+        "CREATE TYPE pair AS (a int, b text)",
+        *("SET extra_float_digits = 0", "SET timezone = 'Asia/Tokyo'"),
+    )
+    columns = ", ".join(f"c{n} {kind}" for n, (kind, *_) in enumerate(EXACT))
+    shop.run(f"CREATE TABLE orders ({columns})")
+    shop.run(f"INSERT INTO orders VALUES ({', '.join(value for _, value, *_ in EXACT)})")
+    shop.run("INSERT INTO orders VALUES (NULL)")
+
+
+@pytest.mark.parametrize("said", [{}, {"query": "SELECT * FROM orders -- all of it"}])
+def test_every_type_keeps_its_values(shop: Shop, said: dict[str, object]) -> None:
+    _make(shop)
+    lk = shop.lake(**said)
+    assert landed(lk).rows == 2
+    types = {name: kind for name, kind, *_ in rows(lk, "DESCRIBE raw.orders")}
+    shown = ", ".join(
+        f"c{n}::VARCHAR"
+        if isinstance(value, str) or kind == "TIMESTAMP WITH TIME ZONE"
+        else f"c{n}"
+        for n, (_, _, kind, value) in enumerate(EXACT)
+    )
+    row, nothing = rows(lk, f"SELECT {shown} FROM raw.orders ORDER BY c0 NULLS LAST")
+    for n, (kind, written, wanted, value) in enumerate(EXACT):
+        found = row[n]
+        if isinstance(value, datetime) and value.tzinfo:
+            found = datetime.fromisoformat(found)
+        assert (types[f"c{n}"], found) == (wanted, value), f"{written}::{kind}"
+    assert set(nothing) == {None}
+
+
+def test_the_receipt_says_what_became_text_and_where_it_came_from(shop: Shop) -> None:
+    shop.run(
+        "CREATE TABLE orders (id int, price numeric(10,2), until date)",
+        "INSERT INTO orders VALUES (1, 'NaN', '2024-01-01'), (2, 1.5, 'infinity')",
+    )
+    lk = shop.lake()
+    landed(lk)
+    (receipt,) = (shop.root / ".lake/raw/orders").rglob("_receipt.json")
+    said = json.loads(receipt.read_text())["sources"][0]
+    assert said["price as text"] == "1 NaN"
+    assert said["until as text"] == "1 infinite or out of range"
+    assert said["table"] == "public.orders"
+    assert {"snapshot", "lsn", "server"} <= said.keys()
+    assert rows(lk) == [(1, "NaN", "2024-01-01"), (2, "1.50", "infinity")]
+
+
+def test_a_database_in_another_encoding_gives_its_text(shop: Shop) -> None:
+    # Of a server that keeps Latin-1, a client gets Latin-1 unless it asks otherwise.
+    name = shop.url.rpartition("/")[2]
+    shop.run(f"ALTER DATABASE {name} SET client_encoding = 'latin1'")
+    shop.run("CREATE TABLE orders (x text)", "INSERT INTO orders VALUES ('déjà')")
+    lk = shop.lake()
+    landed(lk)
+    assert rows(lk) == [("déjà",)]
+
+
+def test_names_keep_their_spelling(shop: Shop) -> None:
+    shop.run(
+        'CREATE SCHEMA "My.Shop"',
+        'CREATE TABLE "My.Shop"."Order" ("select" int, "It\'s ""é""" int)',
+        'INSERT INTO "My.Shop"."Order" VALUES (1, 2)',
+    )
+    lk = shop.lake(table='"My.Shop"."Order"')
+    landed(lk)
+    found = lk.sql("FROM raw.orders")
+    assert (found.columns, found.fetchall()) == (["select", 'It\'s "é"'], [(1, 2)])
