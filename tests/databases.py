@@ -1,10 +1,13 @@
 """Databases of a real PostgreSQL, and lakes that land from them."""
 
+import select
+import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -75,3 +78,52 @@ def without_password(url: str) -> str:
     """Return the URL without user and password, as messages have it."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+class Counting:
+    """Listens before a server, and counts the statements that pass."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._server = (str(parts.hostname), parts.port or 5432)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        port = self._listener.getsockname()[1]
+        netloc = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}"
+        # Not encrypted, for it reads along.
+        self.url = urlunsplit(parts._replace(netloc=netloc, query="sslmode=disable"))
+        self.statements: list[bytes] = []
+        Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Let nobody connect any more."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                Thread(target=self._pass_on, args=(client,), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket) -> None:
+        waiting, started = b"", False
+        with client, socket.create_connection(self._server) as server:
+            while True:
+                for come in select.select([client, server], [], [])[0]:
+                    data = come.recv(1 << 16)
+                    if not data:
+                        return
+                    if come is client:
+                        waiting, started = self._read(waiting + data, started)
+                    (server if come is client else client).sendall(data)
+
+    def _read(self, data: bytes, started: bool) -> tuple[bytes, bool]:
+        """Take whole messages off `data`: a kind (not the first one), and a length."""
+        while len(data) > 5:
+            kind, rest = (data[:1], data[1:]) if started else (b"", data)
+            length = int.from_bytes(rest[:4])
+            if len(rest) < length:
+                break
+            if kind in (b"Q", b"P"):
+                self.statements.append(rest[4:length])
+            started, data = True, rest[length:]
+        return data, started

@@ -60,7 +60,7 @@ def connected(database: Database) -> Iterator[Server]:
         SourceIncomplete: it does not answer. Safe to retry.
         MissingExtra: psycopg is not installed.
     """
-    url = check_url(_resolved(database))
+    url = _resolved(database)
     try:
         import psycopg
         from psycopg import conninfo
@@ -85,7 +85,7 @@ def connected(database: Database) -> Iterator[Server]:
 
 def _resolved(database: Database) -> str:
     try:
-        return resolved(database.url, os.environ)
+        return check_url(resolved(database.url, os.environ))
     except InvalidConfig as error:
         raise InvalidConfig(f"{database.shown}: {error}") from None
 

@@ -1,7 +1,7 @@
 """Rows out of one snapshot of PostgreSQL into one Parquet, streamed by DuckDB."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,11 +148,16 @@ def duckdb_at(
         except ImportError as exc:
             raise MissingExtra(str(exc)) from exc
         _attach(con, server, streams)
-        con.execute("BEGIN")
-        for number in range(streams):
-            same = f"SET TRANSACTION SNAPSHOT {literal(snapshot_id)}"
-            con.execute(f"CALL postgres_execute('s{number}', {literal(same)})")
-        yield con
+        try:
+            con.execute("BEGIN")
+            for number in range(streams):
+                same = f"SET TRANSACTION SNAPSHOT {literal(snapshot_id)}"
+                con.execute(f"CALL postgres_execute('s{number}', {literal(same)})")
+            yield con
+        finally:
+            # Where a server is gone, DuckDB ends the process if it has to do this by itself.
+            with suppress(duckdb.Error):
+                con.execute("ROLLBACK")
 
 
 def _attach(con: duckdb.DuckDBPyConnection, server: Server, streams: int) -> None:
