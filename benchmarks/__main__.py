@@ -21,6 +21,7 @@ NAMES = {
     "verify": "benchmarks.verify",
     "commits": "benchmarks.commits",
     "buckets": "benchmarks.buckets",
+    "postgres": "benchmarks.land_postgres",
 }
 
 

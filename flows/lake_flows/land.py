@@ -16,6 +16,7 @@ from lake.config import Source
 from lake.errors import LakeError, VersionConflict, VersionHeld, raise_all
 from lake.lake import Lake
 from lake.landing.land import PARALLEL, Absent, Found, commit, stage_all, stage_one
+from lake.landing.newer import is_appended, land_newer
 from lake.landing.order import Landing, Order, Staged
 from lake.landing.sources import chosen, declaration, orders
 from lake.landing.stage import Attempt, Known
@@ -57,12 +58,22 @@ def land(
     at = (now or due()).isoformat()
 
     def work(lake: Lake, report: Report) -> None:
+        wanted = chosen(lake, sources or ())
         staging = {
             source.name: _stage(report, where, source.name, asked, at)
-            for source in chosen(lake, sources or ())
+            for source in wanted
+            if not is_appended(source)
         }
+        appending = [append_newer.submit(where, one.name, at) for one in wanted if is_appended(one)]
         for name, futures in staging.items():
             _commit(report, where, name, asked, at, futures)
+        for future in appending:
+            future.wait()
+            error = failure(future.state)
+            if error:
+                report.fail(error)
+            else:
+                _tell(report, build(Landing, future.result()))
 
     return reported("land", where, work)
 
@@ -125,6 +136,15 @@ def stage_partition(where: Where, source: str, partition: str, asked: Asked, at:
     found = stage_one(_attempt(lake), lake.state, order)
     kind = next(name for name, one in KINDS.items() if isinstance(found, one))
     return {"partition": partition, "kind": kind, "found": plain(found)}
+
+
+@step("append {source}")
+def append_newer(where: Where, source: str, at: str) -> Document:
+    """Append what a source holds beyond its cursor; each attempt looks again where that is."""
+    lake = where.open()
+    declared = _source(lake, source)
+    document: Document = plain(land_newer(lake, declared, declaration(declared)))
+    return document
 
 
 @step("commit {source}")

@@ -36,14 +36,10 @@ def refuse(table: Table, problem: str) -> NoReturn:
     raise InvalidConfig(f"{table.file}: {where}{problem}")
 
 
-def only(table: Table, keys: Iterable[str], *, later: Iterable[str] = ()) -> Table:
-    """Return `table`, if it has no keys but `keys`; `later` are known, but not supported yet."""
+def only(table: Table, keys: Iterable[str]) -> Table:
+    """Return `table`, if it has no keys but `keys`."""
     known = sorted(keys)
     for key in table.values:
-        if key in later:
-            refuse(
-                table, f"{key} is not supported by this version: take it out, or upgrade clearlake"
-            )
         if key not in known:
             refuse(table, f"knows no key {key!r}: {nearest(key, known)}")
     return table

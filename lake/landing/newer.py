@@ -30,6 +30,11 @@ def database_order(source: Source) -> Order:
     )
 
 
+def is_appended(source: Source) -> bool:
+    """Tell whether a source's rows are appended, and do not replace those before."""
+    return source.database is not None and bool(source.database.cursor)
+
+
 def land_newer(lake: "Lake", source: Source, declare: Declare, *, force: bool = False) -> Landing:
     """Append what a source holds beyond its cursor, and what the lake lacks of the rows near it.
 

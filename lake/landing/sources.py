@@ -15,7 +15,7 @@ from lake.config.table import Table
 from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import LakeError, NoSuchSource, raise_all
 from lake.landing.land import Told, commit, held, stage_all
-from lake.landing.newer import database_order, land_newer
+from lake.landing.newer import database_order, is_appended, land_newer
 from lake.landing.order import Landing, Order
 from lake.landing.reread import held_orders
 from lake.landing.sheets import by_sheet
@@ -162,7 +162,7 @@ def land_source(
 ) -> tuple[list[Landing], list[LakeError]]:
     """Land one source as one commit; return what came of it, and what failed."""
     source = _loaded(source)
-    if source.database and source.database.cursor:
+    if is_appended(source):
         landing = land_newer(lake, source, declaration(source), force=force)
         if told:
             told(landing)

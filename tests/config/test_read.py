@@ -158,7 +158,10 @@ def test_variables_of_another_env_and_of_a_source_need_not_be_set(tmp_path: Path
             "[sources.Green] the name: 'raw.Green' is no dataset: a name is lower-case letters,"
             " digits and single underscores, starts with a letter and has at most 200 characters",
         ),
-        ("[sources.x]\n", "[sources.x] has no url: write a path, a glob or https://…"),
+        (
+            "[sources.x]\n",
+            "[sources.x] has no url: write a path, a glob or https://…, or name a database",
+        ),
         (
             '[sources.x]\nurl = "a"\ndescripton = "a"\n',
             "[sources.x] knows no key 'descripton': did you mean 'description'?",
@@ -185,13 +188,44 @@ def test_variables_of_another_env_and_of_a_source_need_not_be_set(tmp_path: Path
             "[sources.x] owner = '${TEAM}' does not read the environment: write it without ${…}",
         ),
         (
-            '[sources.x]\ndatabase = "${ORDERS}"\ntable = "a.b"\n',
-            "[sources.x] database is not supported by this version: take it out, or upgrade"
-            " clearlake",
+            '[sources.x]\ndatabase = "${D}"\ntable = "a.b"\npartition.m = { values = ["1"] }\n',
+            "[sources.x] partition does not go together with database: take one out",
+        ),
+        (
+            '[sources.x]\ndatabase = "${ORDERS}"\n',
+            '[sources.x] says either table = "public.orders" or query = "SELECT …"',
+        ),
+        (
+            '[sources.x]\ndatabase = "${ORDERS}"\ntable = "a.b.c"\n',
+            "[sources.x] table = 'a.b.c' is no table: write SCHEMA.TABLE, with a dot in it in"
+            " quotes",
+        ),
+        (
+            '[sources.x]\ndatabase = "mysql://db/x"\ntable = "a"\n',
+            "[sources.x] database: mysql:// is not supported by this version, which reads"
+            " postgresql://…: land an export of it, or write a Python source",
+        ),
+        (
+            '[sources.x]\ndatabase = { block = "a", name = "b" }\ntable = "a"\n',
+            '[sources.x.database] names one place: write database = { block = "NAME" }',
+        ),
+        (
+            '[sources.x]\ndatabase = "${D}"\ntable = "a"\nlookback = "1 hour"\n',
+            "[sources.x] lookback goes behind a cursor: name one, or take lookback out",
+        ),
+        (
+            '[sources.x]\ndatabase = "${D}"\ntable = "a"\ncursor = "c"\n'
+            "columns.c.personal = true\n",
+            "[sources.x] cursor = 'c' is personal, and the log keeps it: name another",
+        ),
+        (
+            '[sources.x]\nurl = "a"\ncursor = "id"\n',
+            '[sources.x] cursor is of a database: write database = "${NAME}", too',
         ),
         (
             '[sources.x]\nurl = "s3://b/x.csv"\n',
-            "[sources.x] url: s3:// is not supported by this version: write a path or https://…",
+            "[sources.x] url: s3:// is not supported by this version: write a path or https://…, or"
+            ' database = "${NAME}" for PostgreSQL',
         ),
         (
             '[sources.x]\nurl = "http://h/{month}"\n',
@@ -291,6 +325,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     ("text", "key"),
     [
         ('warehouse.url = "postgresql://ada:hunter2@db/x"', "warehouse.url"),
+        ('sources.x.database = "postgresql://ada:hunter2@db/x"', "sources.x.database"),
         ('warehouse.url = "postgresql://ada:hun/ter2@db/x"', "warehouse.url"),
         ('env.prod.warehouse.url = "postgresql://${U}:hunter2@db/x"', "env.prod.warehouse.url"),
         ('sources.x.url = "https://h/x.csv?a=1&token=hunter2"', "sources.x.url"),

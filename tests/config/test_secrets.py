@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from lake.config import expand, recorded
+from lake.config.secrets import resolved
 from lake.errors import InvalidConfig
 
 
@@ -43,3 +46,23 @@ def test_a_variable_is_looked_up() -> None:
 def test_a_variable_without_a_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidConfig, match=r"names no variable: write \$\{NAME\}$"):
         expand(text, {"A": "1"})
+
+
+def test_a_secret_of_a_kind_is_looked_up_by_whoever_knows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "vault-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: vault\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[lake.secrets]\nvault = vault_of_test:look_up\n")
+    (tmp_path / "vault_of_test.py").write_text(
+        "def look_up(name):\n    return f'secret of {name}'\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert resolved({"vault": "shop"}, {}) == "secret of shop"
+    assert resolved("a${B}", {"B": "c"}) == "ac"
+
+
+def test_a_kind_of_secret_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(InvalidConfig, match=r"^\{ safe = 'x' \}: nothing that is installed knows"):
+        resolved({"safe": "x"}, {})

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lake.config import Key, Source, load, source_from_text, source_text
-from lake.config.types import Reading
+from lake.config.types import Database, Reading
 from lake.errors import InvalidConfig
 
 
@@ -33,6 +33,19 @@ def test_a_declaration_says_only_what_was_said() -> None:
             description='a "quoted" one',
             reading=Reading(max_rejects=5, key=("id",), widths=(("b", 3), ("a", 2))),
         ),
+        Source(
+            "orders",
+            "",
+            database=Database("${URL}", "shop.orders", cursor="id", lookback=1000),
+            reading=Reading(key=("id",)),
+        ),
+        Source(
+            "orders",
+            "",
+            database=Database(
+                {"block": "shop"}, query="SELECT 1 AS at", cursor="at", lookback="2 hours"
+            ),
+        ),
     ],
 )
 def test_a_declaration_gives_the_source_back(source: Source) -> None:
@@ -46,8 +59,8 @@ def test_the_order_of_the_keys_survives() -> None:
 
 
 def test_a_declaration_of_a_newer_version_is_refused() -> None:
-    with pytest.raises(InvalidConfig, match=r"^the lake's log: \[sources.x\] cursor is not supp"):
-        source_from_text('{"url":"x","cursor":"at"}', "x")
+    with pytest.raises(InvalidConfig, match=r"^the lake's log: \[sources.x\] knows no key 'tail'"):
+        source_from_text('{"url":"x","tail":"at"}', "x")
 
 
 def test_a_declaration_that_is_no_json_is_refused() -> None:

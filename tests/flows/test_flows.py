@@ -27,11 +27,13 @@ from prefect.states import Scheduled
 from lake.catalog.entries import Doom
 from lake.catalog.publish import Draft, publish
 from lake.errors import SeveralFailed, StoreRefused, StoreUnavailable
+from lake.opening import init, open_lake
 from lake_flows.elt import elt, main
 from lake_flows.land import commit_source, land, orders_of, stage_partition
 from lake_flows.maintain import maintain
 from lake_flows.step import is_transient
 from lake_flows.where import Asked, Where
+from tests.databases import Shop, rows
 from tests.flows.project import FEBRUARY, JANUARY, ZONES, Project
 from tests.http_server import Hang, Status
 
@@ -71,6 +73,27 @@ def _artifacts(flow_run_id: str) -> dict[str | None, str | None]:
         keys = ArtifactFilterKey(like_="lake-elt%")
         found = client.read_artifacts(artifact_filter=ArtifactFilter(key=keys))
     return {one.key: one.type for one in found if str(one.flow_run_id) == flow_run_id}
+
+
+def test_a_database_is_landed_whole_and_by_its_cursor(shop: Shop) -> None:
+    shop.run("CREATE TABLE orders AS SELECT 1 AS id", "CREATE TABLE zones AS SELECT 7 AS id")
+    init(str(shop.root / ".lake"))
+    (shop.root / "lake.toml").write_text(
+        '[lake]\nurl = "./.lake"\n'
+        '[sources.orders]\ndatabase = "${SHOP_URL}"\ntable = "orders"\ncursor = "id"\n'
+        '[sources.zones]\ndatabase = "${SHOP_URL}"\ntable = "zones"\n'
+    )
+    state = land(project=str(shop.root), return_state=True)
+    assert outcomes(state) == {"raw.orders": "landed", "raw.zones": "landed"}, state.message
+    shop.run("INSERT INTO orders VALUES (2)")
+    state = land(project=str(shop.root), return_state=True)
+    assert outcomes(state) == {"raw.orders": "landed", "raw.zones": "unchanged"}
+    lk = open_lake(str(shop.root / ".lake"))
+    assert rows(lk) == [(1,), (2,)]
+    shop.run("DROP TABLE orders")
+    state = land(project=str(shop.root), return_state=True)
+    assert state.is_failed()
+    assert 'relation "orders" does not exist' in str(state.message)
 
 
 def test_what_may_pass_is_tried_again(project: Project) -> None:
