@@ -116,7 +116,6 @@ def _unchanged(folder: Path) -> list[Figure | Missing]:
 
 def _project(folder: Path, table: str, more: str = "") -> Callable[[], float]:
     root = places.emptied(folder / "project")
-    root.mkdir()
     lake = root / ".lake"
     init(str(lake))
     toml = root / "lake.toml"
@@ -136,5 +135,4 @@ def _scan(folder: Path, table: str) -> float:
 
 def _dlt(folder: Path, backend: str) -> float:
     at = places.emptied(folder / "dlt")
-    at.mkdir()
     return python(_DLT, at, backend)

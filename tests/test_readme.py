@@ -16,6 +16,7 @@ from lake.cli.verbs import VERBS
 from lake.config import load
 from lake.errors import VersionHeld
 from lake.models.parse import parse_model
+from tests.databases import Shop, rows
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -24,9 +25,18 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+def block(language: str, word: str) -> str:
+    """Return the only block of a language that holds a word."""
+    (found,) = [text for text in blocks(language) if word in text]
+    return found
+
+
+DATABASE, CONTRACT = block("toml", "[sources.orders]"), block("toml", "[sources.trips]")
+
+
 def test_the_eight_lines_run_and_print_what_was_landed(tmp_path: Path) -> None:
-    for number, rows in ((1, 3), (2, 5)):
-        duckdb.sql(f"SELECT i AS id, i * 1.5 AS fare FROM range({rows}) AS t(i)").write_parquet(
+    for number, count in ((1, 3), (2, 5)):
+        duckdb.sql(f"SELECT i AS id, i * 1.5 AS fare FROM range({count}) AS t(i)").write_parquet(
             str(tmp_path / f"trips-0{number}.parquet")
         )
     code = "\n".join(blocks("python")) + "\nprint(lk.sql('FROM raw.orders__current').fetchall())"
@@ -43,18 +53,35 @@ def test_the_eight_lines_run_and_print_what_was_landed(tmp_path: Path) -> None:
 
 
 def test_the_lake_toml_is_one(tmp_path: Path) -> None:
-    text, _ = blocks("toml")
+    text = blocks("toml")[0]
     (tmp_path / "lake.toml").write_text(text)
     config = load(tmp_path / "lake.toml", env=None, environ={}, cwd=tmp_path)
     assert list(config.sources) == ["green_trips", "taxi_zones"]
     assert config.warehouse.load == ("daily_revenue",)
 
 
+@pytest.mark.xdist_group("postgres")
+def test_the_database_source_lands_what_is_newer(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop.root)
+    monkeypatch.setenv("ORDERS_URL", shop.url)
+    (shop.root / "lake.toml").write_text(DATABASE)
+    shop.run("CREATE TABLE orders (id int, updated_at timestamptz DEFAULT now())")
+    lake.init("lake")
+    lk = lake.open("lake")
+    for _ in range(2):
+        shop.run("INSERT INTO orders VALUES (1)")
+        lk.land_sources()
+    assert rows(lk, "SELECT count(*) FROM raw.orders") == [(2,)]
+    assert rows(lk, "SELECT count(*) FROM raw.orders__current") == [(1,)]
+
+
 def test_the_contract_keeps_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "lake.toml").write_text(blocks("toml")[1].replace("max_rejects = 10", ""))
+    (tmp_path / "lake.toml").write_text(CONTRACT.replace("max_rejects = 10", ""))
     (tmp_path / "trips").mkdir()
-    rows = (
+    text = (
         b"id;fare;payment_date;kind\n"
         b"1;1,50;31/01/2024 10:00;street;\n"
         b"2;NA;31/01/2024 10:00;dispatch\n"
@@ -63,12 +90,12 @@ def test_the_contract_keeps_what_it_says(tmp_path: Path, monkeypatch: pytest.Mon
         b"5;1,00;2024-01-31 10:00;street\n"
         b"6;1,00;31/01/2024 10:00;bus\n"
     )
-    (tmp_path / "trips" / "2024-01-31.csv.gz").write_bytes(gzip.compress(rows))
+    (tmp_path / "trips" / "2024-01-31.csv.gz").write_bytes(gzip.compress(text))
     lake.init("lake")
     lk = lake.open("lake")
     with pytest.raises(VersionHeld, match=r"^raw.trips/day=2024-01-31 is held: 4 rows were reject"):
         lk.land_sources()
-    (tmp_path / "lake.toml").write_text(blocks("toml")[1])
+    (tmp_path / "lake.toml").write_text(CONTRACT)
     lake.open("lake").apply()
     found = lake.open("lake").sql("SELECT id, fare, paid_at FROM raw.trips ORDER BY id").fetchall()
     at = datetime(2024, 1, 31, 10)

@@ -58,24 +58,28 @@ def land(
     at = (now or due()).isoformat()
 
     def work(lake: Lake, report: Report) -> None:
-        wanted = chosen(lake, sources or ())
+        wanted = {one.name: is_appended(one) for one in chosen(lake, sources or ())}
         staging = {
-            source.name: _stage(report, where, source.name, asked, at)
-            for source in wanted
-            if not is_appended(source)
+            name: _stage(report, where, name, asked, at)
+            for name, appended in wanted.items()
+            if not appended
         }
-        appending = [append_newer.submit(where, one.name, at) for one in wanted if is_appended(one)]
+        appending = [append_newer.submit(where, name, at) for name in wanted if wanted[name]]
         for name, futures in staging.items():
             _commit(report, where, name, asked, at, futures)
-        for future in appending:
-            future.wait()
-            error = failure(future.state)
-            if error:
-                report.fail(error)
-            else:
-                _tell(report, build(Landing, future.result()))
+        _tell_appended(report, appending)
 
     return reported("land", where, work)
+
+
+def _tell_appended(report: Report, futures: Staging) -> None:
+    for future in futures:
+        future.wait()
+        error = failure(future.state)
+        if error:
+            report.fail(error)
+        else:
+            _tell(report, build(Landing, future.result()))
 
 
 def due() -> datetime:

@@ -45,8 +45,7 @@ def append(
     """Append what the source holds beyond the partition's cursor, as one commit.
 
     No row comes twice and none is lost, whoever else appends: where the cursor has moved
-    meanwhile, it extracts again from there. Returns the commit; None if nothing was newer and
-    declared already.
+    meanwhile, it extracts again from there. Returns the commit; None if there was nothing new.
 
     Raises:
         SchemaConflict: the rows cannot be joined with the rest; nothing was published.
@@ -60,13 +59,12 @@ def append(
         current = head.partition(dataset, partition).current
         if batch is None or not _follows(batch, current):
             batch = extract(current.cursor if current else "")
-        said = new_declarations(head, declare)
-        check_declarations(head, said)
-        changes: list[Change] = [*said]
+        changes: list[Change] = [*new_declarations(head, declare)]
+        check_declarations(head, changes)
         if batch:
             change = _change(dataset, partition, batch, current)
             if change.content not in head.partition(dataset, partition).rejects:
-                changes = [change, *said]
+                changes.insert(0, change)
         schemas = batch.schemas if batch else {}
         return Draft([*changes, *prepare(attempt.log, head, changes, schemas)], schemas)
 
