@@ -1,5 +1,6 @@
 """What may be wrong with a database as a source, each told in one line without a secret."""
 
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from lake.errors import (
     InvalidConfig,
     LakeError,
+    MissingExtra,
     SchemaConflict,
     SourceIncomplete,
     SourceUnreadable,
@@ -196,4 +198,11 @@ def test_a_server_that_goes_while_it_is_read(shop: Shop) -> None:
     )
     assert "broke off: " in refusal(
         shop, SourceIncomplete, query="SELECT leave() AS id FROM orders"
+    )
+
+
+def test_without_psycopg_the_extra_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert refusal(shop, MissingExtra) == (
+        "PostgreSQL needs psycopg: pip install 'clearlake[postgres]'"
     )

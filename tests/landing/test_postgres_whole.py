@@ -70,6 +70,13 @@ def test_a_large_table_is_one_moment_of_it(shop: Shop) -> None:
     assert found == (40000, 0)
 
 
+def test_rows_that_are_too_wide_for_the_usual_memory_land(shop: Shop) -> None:
+    wide = "SELECT n AS id, repeat(md5(n::text), 4500) AS t FROM generate_series(1, 2100) AS n"
+    lk = shop.lake(query=wide)
+    landed(lk)
+    assert rows(lk, "SELECT count(*), min(length(t)) FROM raw.orders") == [(2100, 32 * 4500)]
+
+
 def test_the_original_of_a_table_is_its_parquet(shop: Shop) -> None:
     shop.run("CREATE TABLE orders AS SELECT 1 AS id")
     lk = shop.lake()

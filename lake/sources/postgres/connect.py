@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lake.config.database import check_url
@@ -22,6 +22,8 @@ _SETTINGS = {
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "default_transaction_read_only": "on",
+    # One connection holds the snapshot, and has nothing to say while others read.
+    "idle_in_transaction_session_timeout": "0",
 }
 # Connections, resources, operator's intervention, locks: what may go away by itself.
 _PASSING = ("08", "40", "53", "55", "57", "58")
@@ -39,7 +41,7 @@ class Server:
 
     name: str
     where: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] = field(repr=False)
     connection: "Connection"
 
     def ask(self, query: str) -> tuple[Any, ...]:

@@ -20,8 +20,6 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from psycopg import errors
-
 from lake.config.types import Database
 from lake.errors import SourceUnreadable
 from lake.query.sql import identifier, literal
@@ -115,6 +113,8 @@ def look(server: Server, database: Database, rows: str, former: Cursor | None) -
     Raises:
         SourceUnreadable: the column is none, holds NULL, goes backwards, or cannot be a cursor.
     """
+    from psycopg import errors
+
     column = identifier(database.cursor)
     try:
         answer = server.ask(_question(column, rows, former))

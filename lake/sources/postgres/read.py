@@ -16,13 +16,15 @@ from lake.sources.postgres.columns import ROWS, Column, as_text, columns, survey
 from lake.sources.postgres.connect import Server, said
 from storage_backends import extensions
 
-CONFIG: Config = {"threads": 2, "memory_limit": "256MB", "autoload_known_extensions": False}
+CONFIG: Config = {"threads": 2, "memory_limit": "300MB", "autoload_known_extensions": False}
+_ROOMY: Config = {"threads": 1, "autoload_known_extensions": False}
+"""With DuckDB's own limit, most of the machine's memory."""
 _STREAMS = 2
 _PAGES = 2_000
 """Of 8 KB: a table with more is read by several streams."""
 # Before 4713 BC: what lies beyond DuckDB's last microsecond comes out there.
 _OVERFLOWN_US = -211_000_000_000_000_000
-_PARQUET = "(FORMAT parquet, ROW_GROUP_SIZE 122880)"
+_PARQUET = "(FORMAT parquet, ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '64MB')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +93,27 @@ def read(server: Server, snapshot_id: str, rows: str, to: Path, *, where: str = 
     is_whole = where == "true"
     aliased = f"{rows} AS {ROWS}" + ("" if is_whole else f" WHERE {where}")
     found = surveyed(server, columns(server, rows), aliased)
-    ranges = (
-        [aliased] if where != "true" or rows.startswith("(") else _ranges(server, rows, aliased)
-    )
-    with duckdb_at(server, snapshot_id, len(ranges), to.parent) as con:
-        _copy(con, server, found, ranges, to)
-        odd = _odd(con, found, to)
-        if odd:
-            found = [as_text(one, odd[one.name]) if one.name in odd else one for one in found]
-            to.unlink()
-            _copy(con, server, found, ranges, to)
-        return Read(**_described(con, to), as_text={c.name: c.why for c in found if c.why})
+    is_cut = is_whole and not rows.startswith("(")
+    ranges = _ranges(server, rows, aliased) if is_cut else [aliased]
+    try:
+        with _duckdb(server, snapshot_id, len(ranges), to.parent) as con:
+            return _read(con, found, ranges, to)
+    except _TooWide:
+        to.unlink(missing_ok=True)
+        with _duckdb(server, snapshot_id, 1, to.parent, config=_ROOMY) as con:
+            return _read(con, found, [aliased], to)
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection, found: list[Column], ranges: Sequence[str], to: Path
+) -> Read:
+    _copy(con, found, ranges, to)
+    odd = _odd(con, found, to)
+    if odd:
+        found = [as_text(one, odd[one.name]) if one.name in odd else one for one in found]
+        to.unlink()
+        _copy(con, found, ranges, to)
+    return Read(**_described(con, to), as_text={c.name: c.why for c in found if c.why})
 
 
 def described(path: Path) -> dict[str, Any]:
@@ -130,18 +142,18 @@ def _ranges(server: Server, rows: str, aliased: str) -> list[str]:
     return [f"{aliased} WHERE {' AND '.join(filter(None, part))}" for part in parts]
 
 
+class _TooWide(StoreUnavailable):
+    """DuckDB takes 2,048 rows at once: some are so wide that the memory does not suffice."""
+
+
 @contextmanager
-def duckdb_at(
-    server: Server, snapshot_id: str, streams: int, scratch: Path
+def _duckdb(
+    server: Server, snapshot_id: str, streams: int, scratch: Path, *, config: Config = CONFIG
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a DuckDB with `streams` connections that see the snapshot, called `s0`, `s1` …."""
-    con = duckdb.connect(
-        config={
-            **CONFIG,
-            "temp_directory": str(scratch / "spill"),
-            "preserve_insertion_order": False,
-        }
-    )
+    spill = str(scratch / "spill")
+    config = {**config, "temp_directory": spill, "preserve_insertion_order": False}
+    con = duckdb.connect(config=config)
     with closing(con), _told(server):
         try:
             extensions.load(con, "postgres_scanner", extra="postgres")
@@ -177,9 +189,10 @@ def _told(server: Server) -> Iterator[None]:
     """Tell an error of DuckDB's, which may be the server's: that one is asked how it is."""
     try:
         yield
-    except (duckdb.OutOfMemoryException, OSError) as exc:
-        raise StoreUnavailable(
-            f"{server.name}: there is no room here for its rows ({exc}); make some, or set TMPDIR"
+    except duckdb.OutOfMemoryException as exc:
+        raise _TooWide(
+            f"{server.name}: there is no memory here for its rows ({_first_line(exc)}); leave wide"
+            " columns out with a query, or run it where there is more"
         ) from exc
     except duckdb.IOException as exc:
         raise SourceIncomplete(
@@ -199,11 +212,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _copy(
-    con: duckdb.DuckDBPyConnection,
-    server: Server,
-    found: Sequence[Column],
-    ranges: Sequence[str],
-    to: Path,
+    con: duckdb.DuckDBPyConnection, found: Sequence[Column], ranges: Sequence[str], to: Path
 ) -> None:
     taken = ", ".join(f"{one.taken} AS {one.quoted}" for one in found)
     made = ", ".join(f"{one.made} AS {one.quoted}" for one in found)
