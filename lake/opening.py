@@ -14,7 +14,7 @@ from lake.config import Config
 from lake.errors import InvalidConfig, LakeError, MissingExtra, unavailable
 from lake.lake import Lake
 from lake.words import said_by
-from storage_backends import Store, open_store
+from storage_backends import Store, masked, open_store
 
 
 def open_lake(
@@ -55,7 +55,7 @@ def store_of(url: str) -> Store:
     except ImportError as exc:
         raise MissingExtra(str(exc)) from exc
     except ValueError as exc:
-        raise InvalidConfig(f"{url!r} can be no lake: {exc}") from exc
+        raise InvalidConfig(f"{masked(url)!r} can be no lake: {exc}") from exc
 
 
 def where(url: str | None, config: Config) -> str:

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 from lake import layout
 from lake.errors import InvalidConfig
+from storage_backends import Place, in_cloud, masked
 
 Role = Literal["reader", "writer", "loader"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -32,15 +32,23 @@ def policy(role: Role, url: str) -> str:
     Raises:
         InvalidConfig: the lake is in a folder, or `url` is none.
     """
-    parts = urlsplit(url)
-    made = {"s3": _s3, "gs": _gcs, "az": _azure}.get(parts.scheme)
-    if made is None or not parts.netloc:
+    place = _place(url)
+    made = {"s3": _s3, "gs": _gcs, "az": _azure}[place.scheme]
+    prefix = f"{place.prefix}/" if place.prefix else ""
+    return json.dumps(made(role, place.bucket, prefix), indent=2)
+
+
+def _place(url: str) -> Place:
+    try:
+        place = in_cloud(url)
+    except ValueError as exc:
+        raise InvalidConfig(f"{masked(url)!r} can be no lake: {exc}") from exc
+    if place is None:
         raise InvalidConfig(
-            f"{url} is in no cloud, so there is no policy for it: give a URL such as"
+            f"{masked(url)} is in no cloud, so there is no policy for it: give a URL such as"
             " s3://BUCKET/PREFIX, or set the rights of the folder"
         )
-    path = parts.path.strip("/")
-    return json.dumps(made(role, parts.netloc, f"{path}/" if path else ""), indent=2)
+    return place
 
 
 def _read(role: Role) -> Sequence[str]:

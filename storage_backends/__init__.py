@@ -4,13 +4,19 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote
 
-from storage_backends import keys
+from storage_backends.place import CLOUDS, Place, in_cloud, is_short_of_a_slash, masked
 from storage_backends.store import Listed, Store, is_refusal
 
-__all__ = ["Listed", "Store", "is_refusal", "open_store"]
-
-_CLOUDS = {"s3": "s3", "gs": "gcs", "az": "azure"}
-"""The module of each scheme, which is the name of its extra, too."""
+__all__ = [
+    "Listed",
+    "Place",
+    "Store",
+    "in_cloud",
+    "is_refusal",
+    "is_short_of_a_slash",
+    "masked",
+    "open_store",
+]
 
 
 def open_store(url: str) -> Store:
@@ -24,48 +30,42 @@ def open_store(url: str) -> Store:
         ValueError: no backend for such a URL.
         ImportError: its package is missing; the message holds the command that installs it.
     """
-    scheme, is_url, rest = url.partition("://")
-    if not is_url:
-        return _local(url)
-    if scheme == "file":
-        return _local(_file_path(rest))
-    if scheme in _CLOUDS:
-        return _cloud(scheme, rest)
-    raise ValueError(
-        f"no backend for {scheme}://: use s3://, gs://, az://, or a folder (a path or file:///path)"
-    )
+    if place := in_cloud(url):
+        return _cloud(place)
+    _, is_url, rest = url.partition("://")
+    return _local(_file_path(rest) if is_url else url)
 
 
-def _cloud(scheme: str, rest: str) -> Store:
-    name = _CLOUDS[scheme]
-    bucket, _, prefix = rest.partition("/")
-    prefix = prefix.strip("/")
-    if not bucket or any(sign in bucket for sign in "@?#:"):
-        raise ValueError(f"{scheme}:// is followed by a bucket's name: {scheme}://bucket/prefix")
-    if prefix:
-        keys.check(prefix)
+def _cloud(place: Place) -> Store:
+    name = CLOUDS[place.scheme]
     try:
         module = import_module(f"storage_backends.{name}")
     except ImportError as exc:
         raise ImportError(
-            f"{scheme}:// needs {exc.name or 'a package'}, which is not installed:"
+            f"{place.scheme}:// needs {exc.name or 'a package'}, which is not installed:"
             f" pip install 'clearlake[{name}]'",
             name=name,
         ) from exc
-    found: Store = module.open_store(bucket, prefix)
+    found: Store = module.open_store(place.bucket, place.prefix)
     return found
 
 
 def _file_path(rest: str) -> str:
     path = unquote(rest.removeprefix("localhost"))
     if not path.startswith("/"):
-        raise ValueError(f"file://{rest} names a host or a relative path: write file:///path")
+        said = masked(f"file://{rest}")
+        raise ValueError(f"{said} names a host or a relative path: write file:///path")
     return path
 
 
 def _local(path: str) -> Store:
     if not path.strip() or "\0" in path:
         raise ValueError(f"{path!r} is no folder: give a path or file:///path")
+    if is_short_of_a_slash(path):
+        scheme = path.partition(":")[0]
+        raise ValueError(
+            f"two slashes belong behind {scheme}: (or write ./{scheme}:/… for a folder)"
+        )
     # `import lake` must not pay for the backends that it does not use.
     from storage_backends.local import LocalStore
 

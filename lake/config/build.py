@@ -14,6 +14,7 @@ from lake.config.secrets import expand
 from lake.config.source import source
 from lake.config.table import Table
 from lake.config.types import Alerts, Config, Deployment, Schedule, TableConfig, Warehouse
+from storage_backends import is_short_of_a_slash
 
 FLOWS = ("land", "transform", "load", "elt", "maintain")
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,2}")
@@ -66,7 +67,8 @@ def absolute(url: str | None, root: Path) -> str | None:
         return None
     if url.startswith("duckdb:///") and not url.startswith(("duckdb:////", "duckdb:///:memory:")):
         return f"duckdb:///{_path(url.removeprefix('duckdb:///'), root)}"
-    return url if "://" in url else _path(url, root)
+    is_url = "://" in url or is_short_of_a_slash(url)  # which `open_store` refuses
+    return url if is_url else _path(url, root)
 
 
 def _path(text: str, root: Path) -> str:

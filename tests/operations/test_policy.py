@@ -95,7 +95,7 @@ def test_a_loader_loads_and_cannot_land(
 
 
 @pytest.mark.parametrize("role", ["reader", "writer", "loader"])
-@pytest.mark.parametrize("url", ["s3://b", "s3://b/p/q/", "gs://b/it's", "az://c/p"])
+@pytest.mark.parametrize("url", ["s3://abc", "s3://abc/p/q/", "gs://abc/it's", "az://abc/p"])
 def test_every_policy_names_the_prefix_and_nothing_beside_it(role: Role, url: str) -> None:
     made = json.loads(policy(role, url))
     bucket, _, path = url.partition("://")[2].partition("/")
@@ -105,7 +105,14 @@ def test_every_policy_names_the_prefix_and_nothing_beside_it(role: Role, url: st
     assert f"{prefix}/".lstrip("/") + ("_lake/" if role == "reader" else "") in text
 
 
-@pytest.mark.parametrize("url", ["/tmp/lake", "s3://", "http://x/y"])
-def test_a_folder_has_no_policy(url: str) -> None:
-    with pytest.raises(InvalidConfig, match="is in no cloud"):
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("/tmp/lake", "/tmp/lake is in no cloud"),
+        ("s3://", "s3:// is followed by a bucket's name"),
+        ("http://x/y", "no backend for http://"),
+    ],
+)
+def test_what_is_in_no_cloud_has_no_policy(url: str, why: str) -> None:
+    with pytest.raises(InvalidConfig, match=why):
         policy("reader", url)

@@ -335,7 +335,9 @@ def test_open_store_takes_paths_and_file_urls(
     [
         ("s3://", "s3:// is followed by a bucket's name: s3://bucket/prefix$"),
         ("gs://user:secret@b", "gs:// is followed by a bucket's name: gs://bucket/prefix$"),
-        ("az://c/../p", "'../p' is no key: it is relative"),
+        ("az://abc/../p", "'../p' is no key: it is relative"),
+        ("s3:/bucket/x", "two slashes belong behind s3: .or write ./s3:/… for a folder.$"),
+        ("file://me:secret@host/x", "^file://…@host/x names a host or a relative path"),
         ("ftp://user:secret@h/", "no backend for ftp://: use s3://, gs://, az://, or a folder"),
         ("file://host/x", "file://host/x names a host or a relative path: write file:///path"),
         ("", "'' is no folder: give a path or file:///path"),
