@@ -11,26 +11,29 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, NoReturn
+from typing import Any
 
 import requests
 from azure.core import MatchConditions
 from azure.core import exceptions as core
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import ContainerClient, ExponentialRetry
-from requests.adapters import HTTPAdapter
 
-from storage_backends import azure_upload, extensions, keys
-from storage_backends.azure_errors import SETTING, malformed, missing, translated
+from storage_backends import azure_account, azure_upload, connection, extensions, keys
+from storage_backends.asking import asking
+from storage_backends.azure_errors import SETTING, translated
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import fetch_in_parts
 from storage_backends.store import Listed, foreign
+
+_CHAIN = "env;workload_identity;managed_identity;cli"
+"""Of DuckDB's credentials, what `DefaultAzureCredential` tries, in its order."""
 
 
 def open_store(bucket: str, prefix: str) -> "AzureStore":
@@ -132,7 +135,8 @@ class AzureStore:
     def now(self) -> datetime:
         if self._said is None:
             with self._asking(""):
-                next(iter(self._client.list_blobs(results_per_page=1)), None)
+                found = self._client.list_blobs(self._root or None, results_per_page=1)
+                next(iter(found), None)
         said, at = self._said or (datetime.now(UTC), time.monotonic())
         return said + timedelta(seconds=time.monotonic() - at)
 
@@ -148,7 +152,7 @@ class AzureStore:
         return keys.protection(versioning=versioning, lock=bool(lock))
 
     def let_read(self, connection: Any) -> None:
-        """Give DuckDB what this store's own client has; where that is a chain, DuckDB's own."""
+        """Give DuckDB what this store's own client has; where that is a chain, the same one."""
         extensions.load(connection, "azure", extra="azure")
         name, scope = f"clearlake_{self._container}", f"az://{self._container}/"
         if said := self._connection_string:
@@ -160,30 +164,20 @@ class AzureStore:
                 TYPE="azure",
                 PROVIDER="credential_chain",
                 SCOPE=scope,
-                ACCOUNT_NAME=self._account,
+                ACCOUNT_NAME=azure_account.account(self.url),
+                CHAIN=_CHAIN,
             )
-
-    @property
-    def _account(self) -> str:
-        if account := os.environ.get("AZURE_STORAGE_ACCOUNT"):
-            return account
-        raise missing(self.url)
 
     @cached_property
     def _connection_string(self) -> str:
-        """Return the account, and the secret that opens it; empty, where there is only a login."""
-        if said := os.environ.get("AZURE_STORAGE_CONNECTION_STRING"):
-            return said
-        key, sas = (os.environ.get(f"AZURE_STORAGE_{name}") for name in ("KEY", "SAS_TOKEN"))
-        if not key and not sas:
-            return ""
-        secret = f"AccountKey={key}" if key else f"SharedAccessSignature={str(sas).lstrip('?')}"
-        account = f"AccountName={self._account};{secret}"
-        return f"DefaultEndpointsProtocol=https;{account};EndpointSuffix=core.windows.net"
+        return azure_account.connection_string(self.url)
 
     @cached_property
     def _client(self) -> ContainerClient:
-        return self._made(ExponentialRetry(initial_backoff=0, increment_base=2, retry_total=4))
+        return self._made(
+            # Connections are asked for again below.
+            ExponentialRetry(initial_backoff=0, increment_base=2, retry_total=4, retry_connect=0)
+        )
 
     @cached_property
     def _once(self) -> ContainerClient:
@@ -192,8 +186,7 @@ class AzureStore:
 
     def _made(self, retry: ExponentialRetry) -> ContainerClient:
         session = requests.Session()
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=64))
+        connection.prepare(session)
         how: dict[str, Any] = {
             "retry_policy": retry,
             "raw_response_hook": self._hear,
@@ -208,11 +201,11 @@ class AzureStore:
             try:
                 return ContainerClient.from_connection_string(said, self._container, **how)
             except ValueError as exc:
-                raise malformed(self.url) from exc
+                raise azure_account.malformed(self.url) from exc
         from azure.identity import DefaultAzureCredential
 
         return ContainerClient(
-            f"https://{self._account}.blob.core.windows.net",
+            f"https://{azure_account.account(self.url)}.blob.core.windows.net",
             self._container,
             credential=DefaultAzureCredential(),
             **how,
@@ -267,16 +260,8 @@ class AzureStore:
                 if key > after and not is_folder:
                     yield Listed(key, blob.size)
 
-    @contextmanager
-    def _asking(self, key: str, *, is_read: bool = False) -> Iterator[None]:
-        try:
-            yield
-        except core.AzureError as exc:
-            self._fail(exc, key, is_read=is_read)
+    def _asking(self, key: str, *, is_read: bool = False) -> AbstractContextManager[None]:
+        def told(exc: Exception) -> OSError:
+            return translated(exc, url=self.url, container=self._container, key=key)
 
-    def _fail(self, exc: core.AzureError, key: str, *, is_read: bool) -> NoReturn:
-        found = translated(exc, url=self.url, container=self._container, key=key)
-        if is_read and isinstance(found, FileExistsError):
-            text = f"{self.url}: {key} changed while it was read: try again"
-            raise ConnectionError(errno.EIO, text, key) from exc
-        raise found from exc
+        return asking((core.AzureError,), told, url=self.url, key=key, is_read=is_read)

@@ -2,9 +2,11 @@
 
 import errno
 
+import requests
 from azure.core import exceptions as core
 
-from storage_backends.store import foreign
+from storage_backends.connection import is_unreached
+from storage_backends.store import foreign, unreached, untrusted
 
 SETTING = "AZURE_STORAGE_CONNECTION_STRING"
 
@@ -31,13 +33,7 @@ def missing(url: str) -> PermissionError:
     return PermissionError(errno.EPERM, f"{url}: there are no credentials: {_LOGIN}")
 
 
-def malformed(url: str) -> PermissionError:
-    """Return the error for a connection string that is none."""
-    text = "AZURE_STORAGE_CONNECTION_STRING is none: copy it from the account's access keys"
-    return PermissionError(errno.EINVAL, f"{url}: {text}")
-
-
-def translated(exc: core.AzureError, *, url: str, container: str, key: str) -> OSError:
+def translated(exc: Exception, *, url: str, container: str, key: str) -> OSError:
     """Return the error of `Store` for one of the SDK's; whoever asks raises it `from` that."""
     if isinstance(exc, core.HttpResponseError) and exc.status_code:
         return _answered(exc, url, container, key)
@@ -45,9 +41,11 @@ def translated(exc: core.AzureError, *, url: str, container: str, key: str) -> O
         return PermissionError(errno.EPERM, f"{url}: no credentials are good: {_LOGIN}", key)
     if isinstance(exc, (core.ServiceRequestTimeoutError, core.ServiceResponseTimeoutError)):
         return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
-    if isinstance(exc, core.ServiceRequestError):
-        text = f"cannot be reached: look at the network and at {SETTING}"
-        return ConnectionError(errno.ECONNREFUSED, f"{url} {text}", key)
+    why = getattr(exc, "inner_exception", None)
+    if isinstance(why, requests.exceptions.SSLError):
+        return untrusted(url, key, SETTING)
+    if is_unreached(why):
+        return unreached(url, key, SETTING)
     return ConnectionError(errno.EIO, f"{url} broke off ({type(exc).__name__}): try again", key)
 
 
@@ -73,7 +71,10 @@ def _answered(exc: core.HttpResponseError, url: str, container: str, key: str) -
         return FileExistsError(errno.EEXIST, "the key is taken", key)
     if number in (401, 403):
         text = "these credentials may not do that, or have ended: ask for what `lake init --policy`"
-        return PermissionError(errno.EACCES, f"{url}: {text} prints ({number_said})", key)
+        text += " prints"
+        if said == "AuthorizationFailure":  # so Azurite says of a key that is another account's
+            text += ", and look at the account's key"
+        return PermissionError(errno.EACCES, f"{url}: {text} ({number_said})", key)
     if isinstance(exc, core.DecodeError) or (number in (200, 404) and not said):
         return foreign(url, "Azure", SETTING)
     if number in (400, 405, 411, 413):

@@ -11,32 +11,47 @@ import uuid
 import weakref
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import google_crc32c
 import urllib3
 from google.api_core import exceptions as api
+from google.auth import exceptions as auth
 from google.auth.transport.requests import Request
 from google.cloud.storage import Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
-from requests.adapters import HTTPAdapter
 
+from storage_backends import connection as connections
 from storage_backends import extensions, keys
-from storage_backends.gcs_errors import SDK, SETTING, may_be_the_bucket, translated
+from storage_backends.asking import asking
+from storage_backends.gcs_errors import (
+    SDK,
+    SETTING,
+    may_be_the_bucket,
+    no_credentials,
+    translated,
+)
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import fetch_in_parts
-from storage_backends.store import Listed, foreign, unheard
+from storage_backends.store import Listed, foreign, no_endpoint, unheard
 
-_AGAIN = DEFAULT_RETRY.with_delay(initial=0.2, multiplier=2, maximum=5)
+
+def _may_pass(exc: Exception) -> bool:
+    """Tell whether to ask again; connections that never came about were asked for again by now."""
+    # What the SDK itself holds for worth it has no public name.
+    return not connections.is_unreached(exc) and DEFAULT_RETRY._predicate(exc)
+
+
+_AGAIN = DEFAULT_RETRY.with_predicate(_may_pass).with_delay(initial=0.2, multiplier=2, maximum=5)
 _CHUNK_BYTES = 16 << 20
 _FRESH_S = 600
 _MARK = "clearlake-upload"
@@ -196,11 +211,17 @@ class GcsStore:
         with self._asking(""), self._making:
             # Names of buckets in traces are not worth a request of each process.
             os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
-            client = Client()
+            try:
+                client = Client(project=None)  # of which objects need none
+            except (auth.DefaultCredentialsError, ValueError, OSError) as exc:
+                raise no_credentials(self.url) from exc
+        if not connections.is_endpoint(client._connection.API_BASE_URL):
+            raise no_endpoint(self.url, SETTING)
+        # The session can be given, but then without credentials: those that the SDK found are
+        # private, as is its session, and the address that it asks.
         session = client._http
         weakref.finalize(self, session.close)
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=64))
+        connections.prepare(session)
         session.hooks["response"] += [self._note_time, self._is_genuine]
         return client
 
@@ -249,25 +270,24 @@ class GcsStore:
                     yield Listed(key, blob.size)
 
     def _ask(self) -> None:
-        """Ask for the first name of the bucket: the cheapest question that any reader may ask."""
+        """Ask for the first name: the cheapest question that whoever may list may ask."""
         with self._asking(""):
-            next(iter(self._client.list_blobs(self._name, max_results=1, retry=_again())), None)
+            found = self._client.list_blobs(
+                self._name,
+                prefix=self._root or None,
+                max_results=1,
+                timeout=_timeout(),
+                retry=_again(),
+            )
+            next(iter(found), None)
 
-    @contextmanager
-    def _asking(self, key: str, *, is_read: bool = False) -> Iterator[None]:
-        try:
-            yield
-        except _RAISED as exc:
-            self._fail(exc, key, is_read=is_read)
+    def _asking(self, key: str, *, is_read: bool = False) -> AbstractContextManager[None]:
+        def told(exc: Exception) -> OSError:
+            if isinstance(exc, api.NotFound) and key and may_be_the_bucket(exc):
+                self._ask()
+            return translated(exc, url=self.url, bucket=self._name, key=key)
 
-    def _fail(self, exc: Exception, key: str, *, is_read: bool) -> NoReturn:
-        if isinstance(exc, api.NotFound) and key and may_be_the_bucket(exc):
-            self._ask()
-        found = translated(exc, url=self.url, bucket=self._name, key=key)
-        if is_read and isinstance(found, FileExistsError):
-            text = f"{self.url}: {key} changed while it was read: try again"
-            raise ConnectionError(errno.EIO, text, key) from exc
-        raise found from exc
+        return asking(_RAISED, told, url=self.url, key=key, is_read=is_read)
 
 
 def _timeout() -> tuple[float, float]:

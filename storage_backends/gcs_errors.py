@@ -2,12 +2,14 @@
 
 import errno
 import json
+import os
 
 import requests
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
-from storage_backends.store import foreign
+from storage_backends.connection import is_unreached
+from storage_backends.store import foreign, unreached, untrusted
 
 SDK = (
     api.GoogleAPIError,
@@ -27,7 +29,7 @@ def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
     if isinstance(exc, api.RetryError) and isinstance(exc.cause, SDK):
         exc = exc.cause
     if isinstance(exc, auth.DefaultCredentialsError):
-        return PermissionError(errno.EPERM, f"{url}: there are no credentials: {_LOGIN}", key)
+        return no_credentials(url)
     if isinstance(exc, auth.RefreshError) and not exc.retryable:
         text = f"the credentials are no longer good: {_LOGIN}; then run the same command again"
         return PermissionError(errno.EPERM, f"{url}: {text}", key)
@@ -35,12 +37,22 @@ def translated(exc: Exception, *, url: str, bucket: str, key: str) -> OSError:
         return _answered(exc, url, bucket, key)
     if isinstance(exc, requests.ConnectTimeout | requests.ReadTimeout):
         return TimeoutError(errno.ETIMEDOUT, f"{url} did not answer in time: try again", key)
-    if isinstance(exc, requests.JSONDecodeError):
+    if isinstance(exc, (requests.JSONDecodeError, requests.TooManyRedirects)):
         return foreign(url, "Google Cloud Storage", SETTING)
-    if isinstance(exc, requests.ConnectionError):
-        text = f"cannot be reached: look at the network and at {SETTING}"
-        return ConnectionError(errno.ECONNREFUSED, f"{url} {text}", key)
+    if isinstance(exc, requests.exceptions.SSLError):
+        return untrusted(url, key, SETTING)
+    if is_unreached(exc):
+        return unreached(url, key, SETTING)
     return ConnectionError(errno.EIO, f"{url} broke off ({type(exc).__name__}): try again", key)
+
+
+def no_credentials(url: str) -> PermissionError:
+    """Return the error for no credentials, or for a file that should hold them and does not."""
+    text = "there are no credentials"
+    if file := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        what = "holds no key that is good" if os.path.exists(file) else "is not there"
+        text = f"the file that GOOGLE_APPLICATION_CREDENTIALS names {what}"
+    return PermissionError(errno.EPERM, f"{url}: {text}: {_LOGIN}")
 
 
 def may_be_the_bucket(exc: api.NotFound) -> bool:
@@ -50,7 +62,7 @@ def may_be_the_bucket(exc: api.NotFound) -> bool:
 
 def _answered(exc: api.GoogleAPICallError, url: str, bucket: str, key: str) -> OSError:
     number = int(exc.code or 0)
-    if number == 404 and not key and _is_page(exc):
+    if _is_page(exc) and (number == 403 or (number == 404 and not key)):
         return foreign(url, "Google Cloud Storage", SETTING)
     if number == 404:
         # Where no key was asked for, it is the bucket that is not there, whatever is said.
@@ -70,11 +82,16 @@ def _answered(exc: api.GoogleAPICallError, url: str, bucket: str, key: str) -> O
     if number in (400, 405, 411, 413):
         text = f"refuses (HTTP {number}): look at credentials and rights"
         return PermissionError(errno.EPERM, f"{url} {text}", key)
+    if number == 429:
+        text = "asks for fewer requests, and for one write a second of each object (HTTP 429)"
+        return ConnectionError(errno.EAGAIN, f"{url} {text}: try again", key)
     return ConnectionError(errno.EIO, f"{url} failed (HTTP {number}): try again", key)
 
 
 def _is_page(exc: api.GoogleAPICallError) -> bool:
-    return "text/html" in getattr(exc.response, "headers", {}).get("Content-Type", "")
+    """Tell a page from a plain word of Google's, which calls itself HTML, too."""
+    kind = getattr(exc.response, "headers", {}).get("Content-Type", "")
+    return "text/html" in kind and _text(exc).lstrip().startswith("<")
 
 
 def _text(exc: api.GoogleAPICallError) -> str:

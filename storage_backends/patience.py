@@ -1,5 +1,6 @@
 """How long a store may take to answer."""
 
+import errno
 import os
 
 CONNECT_S = 10
@@ -11,7 +12,7 @@ def answer_s() -> float:
     """Return for how many seconds an answer is waited for: `CLEARLAKE_ANSWER_S`, else 60.
 
     Raises:
-        ValueError: what is set is no positive number.
+        PermissionError: what is set is no positive number.
     """
     said = os.environ.get("CLEARLAKE_ANSWER_S", "")
     try:
@@ -19,5 +20,6 @@ def answer_s() -> float:
     except ValueError:
         found = 0
     if not 0 < found < float("inf"):
-        raise ValueError(f"CLEARLAKE_ANSWER_S is {said!r}: set it to seconds, such as 60")
+        text = f"CLEARLAKE_ANSWER_S is {said!r}: set it to seconds, such as 60"
+        raise PermissionError(errno.EINVAL, text)
     return found

@@ -5,17 +5,16 @@ Credentials, region and endpoint come from boto3's own chain: `AWS_PROFILE`, `AW
 `CLEARLAKE_S3_SSE_KMS_KEY_ID` are passed on with everything that is written.
 """
 
-import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -26,12 +25,17 @@ from botocore.config import Config
 from botocore.loaders import create_loader
 
 from storage_backends import extensions, keys, s3_upload
+from storage_backends.asking import asking
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import PART_BYTES, TOGETHER, fetch_in_parts
 from storage_backends.s3_errors import SETTING, code, translated
-from storage_backends.store import Listed, foreign, unheard
+from storage_backends.store import Listed, foreign, misset, unheard
 
 _TRIES = 4
+_CLIENT_TRIES = 5
+_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu")
+_ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
+_RAISED = (boto.ClientError, boto.BotoCoreError, urllib3.exceptions.HTTPError)
 _RANGE_BYTES = 64 << 20
 _BLOCK_BYTES = 256 << 10
 _TOGETHER = min(TOGETHER, 2 * (os.cpu_count() or 1))
@@ -62,7 +66,7 @@ class S3Store:
         return f"s3://{self._bucket}/{self._root}".rstrip("/")
 
     def put_new(self, key: str, data: bytes) -> None:
-        self._check(key)
+        keys.check(key)
         with self._asking(key):
             answer = self._once.put_object(
                 **self._at(key), **self._encryption, Body=data, IfNoneMatch="*"
@@ -70,14 +74,14 @@ class S3Store:
         self._heard(answer, key)
 
     def put(self, key: str, data: bytes) -> None:
-        self._check(key)
+        keys.check(key)
         with self._asking(key):
             answer = self._client.put_object(**self._at(key), **self._encryption, Body=data)
         self._heard(answer, key)
 
     def upload(self, path: Path, key: str) -> None:
         """Create `key` from the file at `path`; a large one in parts, several at once."""
-        self._check(key)
+        keys.check(key)
         with self._asking(key):
             s3_upload.upload(self._client, path, self._at(key), self._encryption)
 
@@ -85,7 +89,7 @@ class S3Store:
         return None
 
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
-        self._check(key)
+        keys.check(key)
         keys.check_range(key, start, length)
         if length == 0:
             self.size(key)
@@ -100,7 +104,7 @@ class S3Store:
 
         On failure there is no file.
         """
-        self._check(key)
+        keys.check(key)
         first, answer = self._read(key, Range=f"bytes=0-{PART_BYTES - 1}")
         byte_count = int(answer.get("ContentRange", "/0").rpartition("/")[2])
 
@@ -119,26 +123,25 @@ class S3Store:
         return self._listed(prefix, after)
 
     def size(self, key: str) -> int:
-        self._check(key)
+        keys.check(key)
         with self._asking(key):
             try:
-                return int(
-                    self._genuine(self._client.head_object(**self._at(key)))["ContentLength"]
-                )
+                answer = self._client.head_object(**self._at(key))
+                return int(self._genuine(answer, "ETag")["ContentLength"])
             except boto.ClientError as exc:
                 if code(exc) == "404":  # an answer to HEAD has no text, so a bucket may be meant
-                    self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+                    self._list_one()
                 raise
 
     def delete(self, key: str) -> None:
-        self._check(key)
+        keys.check(key)
         with self._asking(key):
             self._client.delete_object(**self._at(key))
 
     def now(self) -> datetime:
         if self._said is None:
             with self._asking(""):
-                self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+                self._list_one()
         said, at = self._said or (datetime.now(UTC), time.monotonic())
         return said + timedelta(seconds=time.monotonic() - at)
 
@@ -163,9 +166,10 @@ class S3Store:
         """Give DuckDB the credentials as they are now; called again, the renewed ones."""
         extensions.load(connection, "httpfs", extra="s3")
         endpoint = urlsplit(self._client.meta.endpoint_url)
-        is_aws = (endpoint.hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-        held = self._session.get_credentials()
-        found = held.get_frozen_credentials() if held else None
+        is_aws = (endpoint.hostname or "").endswith(_AWS)
+        with self._asking(""):
+            held = self._session.get_credentials()
+            found = held.get_frozen_credentials() if held else None
         extensions.secret(
             connection,
             f"clearlake_{self._bucket}",
@@ -175,8 +179,9 @@ class S3Store:
             SECRET=found.secret_key if found else "",
             SESSION_TOKEN=(found.token or "") if found else "",
             REGION=self._client.meta.region_name or "",
-            ENDPOINT="" if is_aws else endpoint.netloc,
-            URL_STYLE="path" if self._is_by_path else "vhost",
+            ENDPOINT="" if is_aws else f"{endpoint.netloc}{endpoint.path}".rstrip("/"),
+            # The host of a bucket with a dot has no certificate; boto3, too, decides like this.
+            URL_STYLE="path" if "." in self._bucket or not is_aws else "vhost",
             USE_SSL=endpoint.scheme == "https",
         )
 
@@ -189,19 +194,12 @@ class S3Store:
 
     @cached_property
     def _client(self) -> Any:
-        return self._made(tries=5)
+        return self._made(tries=_CLIENT_TRIES)
 
     @cached_property
     def _once(self) -> Any:
         """A client that sends a request once: a retry of a commit would answer itself."""
         return self._made(tries=1)
-
-    @property
-    def _is_by_path(self) -> bool:
-        """Whether the bucket's name goes into the path: its host has no name or no certificate."""
-        return "." in self._bucket or any(
-            os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-        )
 
     def _made(self, *, tries: int) -> Any:
         config = Config(
@@ -210,13 +208,17 @@ class S3Store:
             max_pool_connections=64,
             retries={"mode": "standard", "total_max_attempts": tries},
             s3={
-                "addressing_style": "path" if self._is_by_path else "auto",
+                "addressing_style": "path" if "." in self._bucket else "auto",
                 # As over TLS: each body goes with a CRC-32, and the log has its SHA-256.
                 "payload_signing_enabled": False,
             },
         )
-        with self._making:  # making clients is the one thing that a session does not share
+        # Making clients is the one thing that a session does not share; what is set wrong is told
+        # as a ValueError.
+        with self._making, self._asking("", raised=(*_RAISED, ValueError)):
             client = self._session.client("s3", config=config)
+        if tries > 1:
+            client.meta.events.register_first("needs-retry.s3", _soon_again)
         client.meta.events.register("before-parse.s3", self._refuse_pages)
         client.meta.events.register("after-call.s3", self._note_time)
         return client
@@ -242,19 +244,27 @@ class S3Store:
             "ServerSideEncryption": "CLEARLAKE_S3_SSE",
             "SSEKMSKeyId": "CLEARLAKE_S3_SSE_KMS_KEY_ID",
         }
-        return {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+        said = {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
+        if said.get("ServerSideEncryption", "AES256") not in _ENCRYPTIONS:
+            allowed = ", ".join(_ENCRYPTIONS)
+            raise misset(self.url, f"CLEARLAKE_S3_SSE can be one of {allowed}: set one, or none")
+        return said
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._root + key}
 
-    def _check(self, key: str) -> None:
-        keys.check(key)
+    def _list_one(self) -> None:
+        """Ask for the first key: the cheapest question that whoever may list may ask."""
+        self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._root, MaxKeys=1)
 
-    def _genuine(self, answer: dict[str, Any], *, sign: str = "ETag") -> dict[str, Any]:
-        """Take no web page of a portal for an object, or for an empty listing."""
-        if sign not in answer:
+    def _genuine(self, answer: dict[str, Any], field: str) -> dict[str, Any]:
+        """Take no web page for an answer of S3's, which always has this field."""
+        if field not in answer:
             raise foreign(self.url, "S3", SETTING)
         return answer
+
+    def _object(self, key: str, **asked: str) -> dict[str, Any]:
+        return self._genuine(self._client.get_object(**self._at(key), **asked), "ETag")
 
     def _heard(self, answer: dict[str, Any], key: str) -> None:
         """Take no answer without an object for one: it may be an error behind a 200."""
@@ -269,7 +279,7 @@ class S3Store:
         with self._asking(key, is_read=True):
             for left in reversed(range(_TRIES)):
                 try:
-                    answer = self._genuine(self._client.get_object(**self._at(key), **asked))
+                    answer = self._object(key, **asked)
                     return answer["Body"].read(), answer
                 except boto.ClientError as exc:
                     if code(exc) == "InvalidRange":
@@ -290,8 +300,7 @@ class S3Store:
                 if start >= end:
                     return
                 wanted = f"bytes={start}-{end - 1}"
-                asked = {"Range": wanted, "IfMatch": etag}
-                answer = self._genuine(self._client.get_object(**self._at(key), **asked))
+                answer = self._object(key, Range=wanted, IfMatch=etag)
                 try:
                     while block := answer["Body"].read(_BLOCK_BYTES):
                         yield block
@@ -314,7 +323,7 @@ class S3Store:
                 page = next(pages, None)
             if page is None:
                 return
-            for item in self._genuine(page, sign="IsTruncated").get("Contents", ()):
+            for item in self._genuine(page, "IsTruncated").get("Contents", ()):
                 key = item["Key"].removeprefix(self._root)
                 if key > after and key.startswith(prefix) and not key.endswith("/"):
                     yield Listed(key, item["Size"])
@@ -322,16 +331,19 @@ class S3Store:
     def _pages(self, asked: dict[str, str]) -> Any:
         return self._client.get_paginator("list_objects_v2").paginate(**asked)
 
-    @contextmanager
-    def _asking(self, key: str, *, is_read: bool = False) -> Iterator[None]:
-        try:
-            yield
-        except (boto.ClientError, boto.BotoCoreError, urllib3.exceptions.HTTPError) as exc:
-            self._fail(exc, key, is_read=is_read)
+    def _asking(
+        self, key: str, *, is_read: bool = False, raised: tuple[type[Exception], ...] = _RAISED
+    ) -> AbstractContextManager[None]:
+        def told(exc: Exception) -> OSError:
+            return translated(exc, url=self.url, bucket=self._bucket, key=key)
 
-    def _fail(self, exc: Exception, key: str, *, is_read: bool) -> NoReturn:
-        found = translated(exc, url=self.url, bucket=self._bucket, key=key)
-        if is_read and isinstance(found, FileExistsError):
-            text = f"{self.url}: {key} changed while it was read: try again"
-            raise ConnectionError(errno.EIO, text, key) from exc
-        raise found from exc
+        return asking(raised, told, url=self.url, key=key, is_read=is_read)
+
+
+def _soon_again(attempts: int, caught_exception: Exception | None, **_: Any) -> float | None:
+    """Return in how many seconds to ask again where no connection came about: 1 s in all.
+
+    The SDK's own pauses grow to 8 s, which is for servers that are too busy.
+    """
+    is_unreached = isinstance(caught_exception, (boto.EndpointConnectionError, boto.SSLError))
+    return 0.1 * attempts if is_unreached and attempts < _CLIENT_TRIES else None

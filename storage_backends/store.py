@@ -12,11 +12,14 @@ Keys are relative to the store's root, use `/`, and never leave it. Errors are b
 """
 
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+from storage_backends.place import masked
 
 _DEFINITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENAMETOOLONG}
 
@@ -115,6 +118,35 @@ class Store(Protocol):
 def unheard(url: str, key: str) -> ConnectionError:
     """Return the error for an answer that says nothing of the object it should speak of."""
     return ConnectionError(errno.EPROTO, f"{url}: the answer names no object: try again", key)
+
+
+def misset(url: str, text: str) -> PermissionError:
+    """Return the error for a setting that cannot be; `text` names it, and holds no secret."""
+    return PermissionError(errno.EINVAL, f"{url}: {text}")
+
+
+def no_endpoint(url: str, *settings: str) -> PermissionError:
+    """Return the error for an endpoint that is none, as the first of `settings` that is set says.
+
+    Where the environment has none of them, a profile speaks for the last.
+    """
+    name = next((name for name in settings if os.environ.get(name)), settings[-1])
+    said = os.environ.get(name, "")
+    said = masked(said) if "://" in said else said.rpartition("@")[2]
+    what = f"{name} is {said!r}, which" if said else f"what a profile has for {name}"
+    return misset(url, f"{what} is no endpoint: write http://host:port, or https://")
+
+
+def unreached(url: str, key: str, setting: str) -> ConnectionError:
+    """Return the error for no connection, for which the SDK has asked again and again."""
+    text = "cannot be reached: look at the network and at"
+    return ConnectionError(errno.ECONNREFUSED, f"{url} {text} {setting}", key)
+
+
+def untrusted(url: str, key: str, setting: str) -> ConnectionError:
+    """Return the error for TLS that fails, which once in a while it does by chance."""
+    text = "does not speak TLS as it must: look at the certificates, and at http:// or https:// in"
+    return ConnectionError(errno.EPROTO, f"{url} {text} {setting}", key)
 
 
 def foreign(url: str, protocol: str, setting: str) -> OSError:

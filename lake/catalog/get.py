@@ -1,5 +1,6 @@
 """Getting objects whose absence means something, from a store that may fail to answer."""
 
+import errno
 from collections.abc import Callable
 from time import sleep
 
@@ -22,7 +23,9 @@ def get(store: Store, key: str, pause: Callable[[float], None] = sleep) -> bytes
         except FileNotFoundError:
             return None
         except OSError as exc:
-            if left == 0 or isinstance(exc, PermissionError):
+            # Where no connection comes about, the store has asked for one again and again.
+            is_final = isinstance(exc, PermissionError) or exc.errno == errno.ECONNREFUSED
+            if left == 0 or is_final:
                 text = f"cannot read {key} in {said_by(store.url, exc)}"
                 raise unavailable(text, exc) from exc
             pause(0.05 * (TRIES - left))
