@@ -1,7 +1,8 @@
 """What a cloud must be told so that somebody may read a lake, write it, or load tables from it."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from lake import layout
@@ -17,11 +18,18 @@ PUT: dict[Role, Sequence[str]] = {
     "writer": ("*",),
     "loader": ("_lake/*", layout.CATALOG),
 }
-DELETED = ("raw/*", "curated/*", "_lake/.probe-*")
-"""What a writer may delete: `lake gc` and `lake doctor` do. The log is not among it."""
+_PROBES = "_lake/.probe-*"
+DELETED: dict[Role, Sequence[str]] = {
+    "reader": (),
+    "writer": ("raw/*", "curated/*", _PROBES),
+    "loader": (_PROBES,),
+}
+"""What may be deleted: `lake gc` and `lake doctor` do. The log is not among it."""
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+"""Where the regions lie that are not in the partition `aws`."""
 
 
-def policy(role: Role, url: str) -> str:
+def policy(role: Role, url: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return the policy of a role for the lake at `url`, as JSON in the words of its cloud.
 
     That is IAM's for S3, bindings for GCS, and for Azure a role with the condition under which it
@@ -29,13 +37,22 @@ def policy(role: Role, url: str) -> str:
     writer lands, transforms and collects, and deletes nothing of the log; a loader reads all and
     publishes what it loaded.
 
+    Args:
+        role: whose.
+        url: the lake's.
+        environ: which partition of AWS is meant (`AWS_REGION`), and the key that S3 encrypts with
+            (`CLEARLAKE_S3_SSE_KMS_KEY_ID`).
+
     Raises:
         InvalidConfig: the lake is in a folder, or `url` is none.
     """
     place = _place(url)
-    made = {"s3": _s3, "gs": _gcs, "az": _azure}[place.scheme]
     prefix = f"{place.prefix}/" if place.prefix else ""
-    return json.dumps(made(role, place.bucket, prefix), indent=2)
+    if place.scheme == "s3":
+        made = _s3(role, place.bucket, prefix, environ)
+    else:
+        made = (_gcs if place.scheme == "gs" else _azure)(role, place.bucket, prefix)
+    return json.dumps(made, indent=2)
 
 
 def _place(url: str) -> Place:
@@ -55,25 +72,46 @@ def _read(role: Role) -> Sequence[str]:
     return READ if role == "reader" else ("*",)
 
 
-def _s3(role: Role, bucket: str, prefix: str) -> Any:
-    def allow(actions: Sequence[str], patterns: Sequence[str], **more: Any) -> dict[str, Any]:
-        named = [f"arn:aws:s3:::{bucket}/{prefix}{pattern}" for pattern in patterns]
-        return {"Effect": "Allow", "Action": list(actions), "Resource": named, **more}
+def _s3(role: Role, bucket: str, prefix: str, environ: Mapping[str, str]) -> Any:
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    starts = (name for start, name in _PARTITIONS.items() if region.startswith(start))
+    arn = f"arn:{next(starts, 'aws')}"
+
+    def allow(actions: Sequence[str], patterns: Sequence[str]) -> dict[str, Any]:
+        named = [f"{arn}:s3:::{bucket}/{prefix}{pattern}" for pattern in patterns]
+        return {"Effect": "Allow", "Action": list(actions), "Resource": named}
+
+    def allow_bucket(action: str) -> dict[str, Any]:
+        return {"Effect": "Allow", "Action": [action], "Resource": [f"{arn}:s3:::{bucket}"]}
 
     statements = [allow(["s3:GetObject"], _read(role))]
     if PUT[role]:
-        statements.append(allow(["s3:PutObject", "s3:AbortMultipartUpload"], PUT[role]))
-        listing: dict[str, Any] = {
-            "Effect": "Allow",
-            "Action": ["s3:ListBucket"],
-            "Resource": [f"arn:aws:s3:::{bucket}"],
-        }
+        parts = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+        statements.append(allow(["s3:PutObject", *parts], PUT[role]))
+        listing = allow_bucket("s3:ListBucket")
         if prefix:
             listing["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
         statements.append(listing)
-    if role == "writer":
-        statements.append(allow(["s3:DeleteObject"], DELETED))
+        statements.append(allow(["s3:DeleteObject"], DELETED[role]))
+    if role == "writer":  # for whoever looks for unfinished uploads, of which IAM knows no prefix
+        statements.append(allow_bucket("s3:ListBucketMultipartUploads"))
+    if key := environ.get("CLEARLAKE_S3_SSE_KMS_KEY_ID"):
+        statements.append(_kms(role, key, arn))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _kms(role: Role, key: str, arn: str) -> dict[str, Any]:
+    """Allow what S3 does in one's name with a key, which is an id, an alias, or the ARN of one."""
+    name = key.rpartition(":")[2]
+    is_alias = name.startswith("alias/")
+    made: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", *(["kms:GenerateDataKey"] if PUT[role] else [])],
+        "Resource": [key if ":key/" in key else f"{arn}:kms:*:*:key/{'*' if is_alias else name}"],
+    }
+    if is_alias:  # IAM takes none for a resource
+        made["Condition"] = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}
+    return made
 
 
 def _gcs(role: Role, bucket: str, prefix: str) -> Any:
@@ -100,9 +138,7 @@ def _gcs(role: Role, bucket: str, prefix: str) -> Any:
     if PUT[role]:
         bindings.append(bind("storage.objectCreator", PUT[role]))
         renewed = (layout.HINT, layout.CATALOG)
-        bindings.append(
-            bind("storage.objectUser", (*DELETED, *renewed) if role == "writer" else renewed)
-        )
+        bindings.append(bind("storage.objectUser", (*DELETED[role], *renewed)))
     return {"bindings": bindings, "version": 3}
 
 
@@ -134,11 +170,9 @@ def _azure(role: Role, container: str, prefix: str) -> Any:
     else:
         begins = f"@Request[{_BLOBS}:prefix] StringLike '{prefix}*'"
         rules.append(f"((!({lists})) OR ({begins}))")
-        actions += ["write", "add/action"]
+        actions += ["write", "add/action", "delete"]
         rules += [only(action, within(PUT[role])) for action in ("write", "add/action")]
-    if role == "writer":
-        actions.append("delete")
-        rules.append(only("delete", within(DELETED)))
+        rules.append(only("delete", within(DELETED[role])))
     account = "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage"
     scope = f"{account}/storageAccounts/ACCOUNT/blobServices/default/containers/{container}"
     return {

@@ -1,6 +1,7 @@
 """What the policies allow, at a server that enforces them."""
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,6 +89,11 @@ def test_a_loader_loads_and_cannot_land(
     become("loader", lk.url, minio, monkeypatch)
     lk = fresh(project, tmp_path, monkeypatch)
     assert len(lk.load()) == 1
+    found = {
+        finding.tried: finding.found for finding in doctor(open_store(lk.url)) if not finding.ok
+    }
+    assert found == {}
+    assert list(open_store(lk.url).list("_lake/.probe-")) == []
     path = tmp_path / "n.csv"
     path.write_text("n\n1\n")
     with pytest.raises(LakeError):
@@ -116,3 +122,59 @@ def test_every_policy_names_the_prefix_and_nothing_beside_it(role: Role, url: st
 def test_what_is_in_no_cloud_has_no_policy(url: str, why: str) -> None:
     with pytest.raises(InvalidConfig, match=why):
         policy("reader", url)
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
+def test_a_policy_of_s3_names_the_partition_of_its_region(region: str, partition: str) -> None:
+    made = policy("writer", "s3://abc/p", {"AWS_REGION": region})
+    assert set(re.findall("arn:([^:]*):", made)) == {partition}
+
+
+@pytest.mark.parametrize(
+    ("key", "resource"),
+    [
+        ("1234-ab", "arn:aws:kms:*:*:key/1234-ab"),
+        ("arn:aws:kms:eu-west-1:1:key/1234-ab", "arn:aws:kms:eu-west-1:1:key/1234-ab"),
+        ("alias/mine", "arn:aws:kms:*:*:key/*"),
+        ("arn:aws:kms:eu-west-1:1:alias/mine", "arn:aws:kms:*:*:key/*"),
+    ],
+)
+def test_a_policy_of_s3_lets_its_key_be_used(key: str, resource: str) -> None:
+    wanted: dict[Role, list[str]] = {
+        "reader": ["kms:Decrypt"],
+        "loader": ["kms:Decrypt", "kms:GenerateDataKey"],
+    }
+    for role, actions in wanted.items():
+        made = json.loads(policy(role, "s3://abc/p", {"CLEARLAKE_S3_SSE_KMS_KEY_ID": key}))
+        found = made["Statement"][-1]
+        assert (found["Action"], found["Resource"]) == (actions, [resource])
+        alias = found.get("Condition", {}).get("ForAnyValue:StringEquals")
+        assert alias == ({"kms:ResourceAliases": "alias/mine"} if "alias" in key else None)
+
+
+@pytest.mark.parametrize("url", ["s3://abc/p", "gs://abc/p", "az://abc/p"])
+def test_a_loader_may_delete_the_doctor_s_probes_and_no_data(url: str) -> None:
+    made = json.loads(policy("loader", url))
+    if url.startswith("s3"):
+        rules = [one["Resource"] for one in made["Statement"] if "s3:DeleteObject" in one["Action"]]
+    elif url.startswith("gs"):
+        rules = [one["condition"] for one in made["bindings"] if "objectUser" in one["role"]]
+    else:
+        rules = re.findall(r"blobs/delete'}.*", made["assignment"]["condition"])
+    assert "p/_lake/.probe-" in str(rules)
+    assert "raw/" not in str(rules)
+    assert "curated/" not in str(rules)
+
+
+def test_what_is_not_there_is_not_there_for_a_role_either(
+    project: Project, minio: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = project.open().url
+    become("writer", url, minio, monkeypatch)
+    store = open_store(url)
+    store.now()
+    with pytest.raises(FileNotFoundError):
+        store.size("raw/not-there")
