@@ -10,7 +10,7 @@ from lake import layout
 from lake.catalog import checkpoint, identity
 from lake.catalog.cache import cache_for
 from lake.catalog.log import open_log, read_hint
-from lake.config import Config
+from lake.config import Config, url_of
 from lake.errors import InvalidConfig, LakeError, MissingExtra, unavailable
 from lake.lake import Lake
 from lake.words import said_by
@@ -59,7 +59,7 @@ def store_of(url: str) -> Store:
 
 
 def where(url: str | None, config: Config) -> str:
-    """Return the URL of the lake that is meant.
+    """Return the URL of the lake that is meant; a block that names it is looked up.
 
     Raises:
         InvalidConfig: nothing says it.
@@ -69,7 +69,7 @@ def where(url: str | None, config: Config) -> str:
         raise InvalidConfig(
             "no lake is named: give --lake URL, set LAKE_URL, or write a lake.toml with `lake init`"
         )
-    return found
+    return url_of(found)
 
 
 def init(url: str, *, timezone: str = "UTC") -> Lake:

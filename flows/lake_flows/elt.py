@@ -24,7 +24,7 @@ from lake_flows.land import due, land
 from lake_flows.load import load
 from lake_flows.report import Report, reported
 from lake_flows.transform import transform
-from lake_flows.where import here
+from lake_flows.where import here, warehouse_named
 
 # Of the temporary server, which runs where none is configured.
 OWN_SERVER = {
@@ -41,6 +41,7 @@ def elt(
     project: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    warehouse: str | None = None,
 ) -> State[Any]:
     """Land every source, build every stale model, load every table.
 
@@ -53,8 +54,10 @@ def elt(
         project: the folder of `lake.toml`; without one the lake's log says what there is to do.
         since: the first period that sources are asked for, such as `2024-01`.
         until: the last one.
+        warehouse: its URL, in place of the configured one; with `${NAME}` for secrets, or
+            `block:NAME`.
     """
-    where, now = here(lake, env, project), due()
+    where, now, to = here(lake, env, project), due(), warehouse_named(warehouse)
     place = {"lake": lake, "env": env, "project": project}
 
     def work(lake: Lake, report: Report) -> None:
@@ -64,7 +67,7 @@ def elt(
         lake.refresh()
         tables = loadable(lake, report.failed("transform"))
         if tables:
-            report.take(load(**place, tables=tables, return_state=True))
+            report.take(load(**place, tables=tables, warehouse=to, return_state=True))
 
     return reported("elt", where, work)
 
@@ -72,7 +75,7 @@ def elt(
 def main(words: Sequence[str] | None = None) -> int:
     """Run the flow once, with a temporary server if none is configured; 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m lake_flows.elt", description=elt.__doc__)
-    for name in ("lake", "env", "project", "since", "until"):
+    for name in ("lake", "env", "project", "since", "until", "warehouse"):
         parser.add_argument(f"--{name}")
     with _ended_by_term(), temporary_settings(OWN_SERVER):
         state = elt(**vars(parser.parse_args(words)), return_state=True)

@@ -11,7 +11,7 @@ from lake.warehouse.ledger import TableLoaded
 from lake.warehouse.run import chosen, load_tables
 from lake_flows.report import Report, Row, public, reported
 from lake_flows.step import failure, step
-from lake_flows.where import Where, here, warehouse_url
+from lake_flows.where import Where, here, looked_up, warehouse_named
 
 Document = dict[str, Any]
 
@@ -31,14 +31,14 @@ def load(
         env: the `[env.NAME]` of `lake.toml`.
         project: the folder of `lake.toml`; without one the lake's log says what its tables are.
         tables: names; all without any.
-        warehouse: its URL, in place of the configured one. Name secrets as `${NAME}`: they are
-            looked up where the flow runs.
+        warehouse: its URL, in place of the configured one. Name secrets as `${NAME}`, or all of it
+            as `block:NAME`: they are looked up where the flow runs.
     """
-    where = here(lake, env, project)
+    where, to = here(lake, env, project), warehouse_named(warehouse)
 
     def work(lake: Lake, report: Report) -> None:
         for table in chosen(lake, tables or ()):
-            _load(report, where, table, warehouse, _changed_in(lake, table))
+            _load(report, where, table, to, _changed_in(lake, table))
 
     return reported("load", where, work)
 
@@ -71,6 +71,6 @@ def load_table(where: Where, table: str, warehouse: str | None, changed_in: int)
         warehouse: a URL in place of the configured one, with `${NAME}` for secrets.
         changed_in: the commit that changed the dataset last: after another, there is more to load.
     """
-    loaded = load_tables(where.open(), [table], to=warehouse_url(warehouse))
+    loaded = load_tables(where.open(), [table], to=looked_up(warehouse))
     document: Document = plain(loaded[0])
     return document

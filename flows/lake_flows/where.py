@@ -6,7 +6,8 @@ from pathlib import Path
 
 from prefect.runtime import flow_run
 
-from lake.config import expand, load
+from lake.config import expand, literal_secrets, load
+from lake.errors import InvalidConfig
 from lake.lake import Lake
 from lake.opening import open_lake
 
@@ -16,7 +17,8 @@ class Where:
     """A lake by name, and the run that works at it. It holds no secret and no connection.
 
     Attributes:
-        lake: its URL; without it `LAKE_URL`, else what `lake.toml` says.
+        lake: its URL, with `${NAME}` for what is looked up here, or `block:NAME`; without it
+            `LAKE_URL`, else what `lake.toml` says.
         env: the `[env.NAME]` of `lake.toml`.
         project: the folder of `lake.toml`; the current one if not said. Without a `lake.toml` the
             lake's own log says what to land, transform and load.
@@ -37,19 +39,42 @@ class Where:
         """
         folder = Path(self.project or ".").absolute()
         config = load(None, env=self.env, environ=os.environ, cwd=folder)
-        lake = open_lake(self.lake, config=config)
+        lake = open_lake(looked_up(self.lake), config=config)
         lake.run = self.run
         return lake
 
 
 def here(lake: str | None, env: str | None, project: str | None) -> Where:
-    """Return where the flow run of this context works."""
+    """Return where the flow run of this context works.
+
+    Raises:
+        InvalidConfig: the URL holds a secret.
+    """
+    _check("lake", lake)
     return Where(lake, env, project, str(flow_run.root_flow_run_id))
 
 
-def warehouse_url(text: str | None) -> str | None:
-    """Return a warehouse's URL with the `${NAME}` in it looked up where the task runs."""
+def looked_up(text: str | None) -> str | None:
+    """Return a URL with the `${NAME}` in it looked up where the task runs."""
     return expand(text, os.environ) if text else None
+
+
+def warehouse_named(text: str | None) -> str | None:
+    """Return the parameter that names a warehouse, if it holds no secret.
+
+    Raises:
+        InvalidConfig: it does, and Prefect keeps parameters.
+    """
+    _check("warehouse", text)
+    return text
+
+
+def _check(name: str, text: str | None) -> None:
+    if any(literal_secrets({name: text or ""})):
+        raise InvalidConfig(
+            f"the parameter {name} holds a secret, which Prefect now keeps: change that secret, and"
+            " name it by ${NAME} or block:NAME"
+        )
 
 
 @dataclass(frozen=True, slots=True)

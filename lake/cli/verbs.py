@@ -1,10 +1,14 @@
 """The table of verbs, and the group that loads the one which was asked for."""
 
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 
 import click
 
 from lake.cli.call import Call, with_common_options
+from lake.errors import MissingExtra
 from lake.version import VERSION
 from lake.words import nearest
 
@@ -38,33 +42,63 @@ VERBS = {
 }
 
 
+@cache
+def _registered() -> dict[str, str]:
+    """Return the verbs of other packages, by entry points of the group `lake.verbs`."""
+    return {found.name: found.value for found in entry_points(group="lake.verbs")}
+
+
+def _others() -> dict[str, click.Command]:
+    """Return the verbs of other packages whose own packages are installed."""
+    found = {}
+    for name, value in sorted(_registered().items()):
+        with suppress(MissingExtra):
+            found[name] = _command(value)
+    return found
+
+
+def _command(value: str) -> click.Command:
+    module, _, name = value.partition(":")
+    command = getattr(import_module(module), name)
+    assert isinstance(command, click.Command)
+    return command
+
+
 class Verbs(click.Group):
-    """`lake`: its commands are modules of this package, imported when they are named."""
+    """`lake`: its commands are modules of this package, imported when they are named.
+
+    Other packages register theirs; those that need what is not installed are not listed, and say
+    how to install it when they are named.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order in which one meets them."""
-        return list(VERBS)
+        return [*VERBS, *_others()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a verb's command."""
-        if cmd_name not in VERBS:
-            return None
-        command = import_module(f"lake.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
+        """Return a verb's command.
+
+        Raises:
+            MissingExtra: it needs what is not installed.
+        """
+        if cmd_name in VERBS:
+            return _command(f"lake.cli.{cmd_name}:command")
+        value = _registered().get(cmd_name)
+        return _command(value) if value else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the verb that was asked for; name the nearest one where there is none."""
-        if args[0] not in VERBS and not ctx.resilient_parsing:
-            ctx.fail(f"there is no verb {args[0]!r}{nearest(args[0], VERBS)}")
+        if args[0] not in VERBS and args[0] not in _registered() and not ctx.resilient_parsing:
+            ctx.fail(f"there is no verb {args[0]!r}{nearest(args[0], [*VERBS, *_registered()])}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table of verbs without importing any."""
+        """Write the table of verbs without importing any of ours."""
+        others = [(name, found.short_help or "") for name, found in _others().items()]
         with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl([*VERBS.items(), *others])
 
 
 @click.pass_context

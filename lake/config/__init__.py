@@ -3,7 +3,7 @@
 from lake.config.build import absolute
 from lake.config.duration import duration, duration_text
 from lake.config.read import find, load
-from lake.config.secrets import expand, recorded
+from lake.config.secrets import expand, is_named, literal_secrets, recorded, url_of
 from lake.config.source import source_from_text, source_text
 from lake.config.types import (
     Alerts,
@@ -32,8 +32,11 @@ __all__ = [
     "duration_text",
     "expand",
     "find",
+    "is_named",
+    "literal_secrets",
     "load",
     "recorded",
     "source_from_text",
     "source_text",
+    "url_of",
 ]

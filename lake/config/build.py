@@ -10,13 +10,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from lake import layout
 from lake.config import table
 from lake.config.duration import duration
-from lake.config.secrets import expand
+from lake.config.secrets import expand, is_named, named
 from lake.config.source import source
 from lake.config.table import Table
 from lake.config.types import Alerts, Config, Deployment, Schedule, TableConfig, Warehouse
 from storage_backends import is_short_of_a_slash
 
 FLOWS = ("land", "transform", "load", "elt", "maintain")
+_DEPLOYMENT = (
+    "flow",
+    "schedule",
+    "parameters",
+    "tags",
+    "concurrency_limit",
+    "work_pool",
+    "image",
+    "job_variables",
+)
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,2}")
 
 
@@ -61,10 +71,11 @@ def config(
 def absolute(url: str | None, root: Path) -> str | None:
     """Return the URL of a lake or warehouse with a relative path in it made absolute.
 
-    `./.lake` starts from `root`, as does the file of `duckdb:///rel.duckdb`.
+    `./.lake` starts from `root`, as does the file of `duckdb:///rel.duckdb`. What only names a URL
+    (`block:NAME`, `${NAME}…`) stays as it is.
     """
-    if url is None:
-        return None
+    if url is None or is_named(url) or url.startswith("${"):
+        return url
     if url.startswith("duckdb:///") and not url.startswith(("duckdb:////", "duckdb:///:memory:")):
         return f"duckdb:///{_path(url.removeprefix('duckdb:///'), root)}"
     is_url = "://" in url or is_short_of_a_slash(url)  # which `open_store` refuses
@@ -77,6 +88,8 @@ def _path(text: str, root: Path) -> str:
 
 
 def _looked_up(values: Table, key: str, environ: Mapping[str, str] | None) -> str | None:
+    if isinstance(values.values.get(key), dict):
+        return table.attempt(values, key, lambda: named(table.inner(values, key).values))
     written = table.text(values, key, reads_environment=True)
     if key in values and not written:
         table.refuse(values, f"{key} is empty: write one, or take the key out")
@@ -120,12 +133,21 @@ def _table(values: Table, name: str) -> str:
 
 
 def _deployment(values: Table) -> Deployment:
-    table.only(values, ("flow", "schedule", "parameters"))
+    table.only(values, _DEPLOYMENT)
     flow = table.text(values, "flow")
     if flow not in FLOWS:
         table.refuse(values, f"flow = {flow!r} is no flow: {table.nearest(flow, FLOWS)}")
     schedule = _schedule(table.inner(values, "schedule")) if "schedule" in values else None
-    return Deployment(flow, schedule, table.inner(values, "parameters").values)
+    return Deployment(
+        flow=flow,
+        schedule=schedule,
+        parameters=table.inner(values, "parameters").values,
+        tags=table.texts(values, "tags"),
+        concurrency_limit=table.count(values, "concurrency_limit", default=0),
+        work_pool=table.text(values, "work_pool"),
+        image=table.text(values, "image"),
+        job_variables=table.inner(values, "job_variables").values,
+    )
 
 
 def _schedule(values: Table) -> Schedule:

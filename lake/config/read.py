@@ -16,7 +16,14 @@ FILE = "lake.toml"
 _PLACE = re.compile(r"(.*) \(at line ([0-9]+), column ([0-9]+)\)", re.DOTALL)
 
 
-def load(path: Path | None, *, env: str | None, environ: Mapping[str, str], cwd: Path) -> Config:
+def load(
+    path: Path | None,
+    *,
+    env: str | None,
+    environ: Mapping[str, str],
+    cwd: Path,
+    as_written: bool = False,
+) -> Config:
     """Read `lake.toml` of `cwd` or the nearest folder above, and check every key of it.
 
     Variables in `lake` and `warehouse` are looked up here, those of a source when it is asked.
@@ -26,6 +33,7 @@ def load(path: Path | None, *, env: str | None, environ: Mapping[str, str], cwd:
         env: the `[env.NAME]` to apply; without it, `LAKE_ENV` says.
         environ: the environment.
         cwd: the current folder.
+        as_written: leave every `${NAME}` as it is, for who hands the configuration on.
 
     Raises:
         InvalidConfig: the file is not there although named, or something in it is wrong; one
@@ -49,7 +57,8 @@ def load(path: Path | None, *, env: str | None, environ: Mapping[str, str], cwd:
     for other in envs:
         build.config(_told(found, document, other), root=found.parent, environ=None)
     told = _told(found, document, name)
-    return build.config(told, root=found.parent, environ=environ, path=found, env=name)
+    looked_up = None if as_written else environ
+    return build.config(told, root=found.parent, environ=looked_up, path=found, env=name)
 
 
 def find(cwd: Path) -> Path | None:

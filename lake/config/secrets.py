@@ -1,4 +1,8 @@
-"""Secrets: named by `${NAME}` and read from the environment, never written down."""
+"""Secrets: named, never written down: by `${NAME}` in the environment, or by a block of Prefect's.
+
+`{ block = "NAME" }` in `lake.toml` is `block:NAME` wherever one text names a URL. What such a kind
+of name stands for is known to the entry point of that name in the group `lake.secrets`.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,8 +11,12 @@ from urllib.parse import parse_qsl, unquote_plus, urlsplit, urlunsplit
 
 from lake.errors import InvalidConfig
 
+_BLOCK = "block:"
 _NAME = re.compile(r"\$\{([^}]*)\}?")
-_WHOLE = re.compile(r"(\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
+# Prefect looks up its own `{{ … }}` where a run starts; it stands in job variables.
+_WHOLE = re.compile(
+    r"(\$\{[A-Za-z_][A-Za-z0-9_]*\})+|\{\{ *(\$\w+|prefect\.(blocks|variables)\.[^{}]+?) *\}\}"
+)
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 # A port is no password: `https://host:8080/a@b`.
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#:@]*:(?![0-9]*(?:[/?#]|$))([^@]+)@")
@@ -74,6 +82,32 @@ def resolved(said: str | Mapping[str, str], environ: Mapping[str, str]) -> str:
             " 'clearlake[flows]', or name a variable of the environment as ${NAME}"
         )
     return str(found.load()(name))
+
+
+def is_named(text: str) -> bool:
+    """Tell whether a text is no URL, but names one: `block:NAME`."""
+    return text.startswith(_BLOCK)
+
+
+def named(value: Mapping[str, Any]) -> str:
+    """Return the text that stands for the table `{ block = "NAME" }`.
+
+    Raises:
+        InvalidConfig: it is another table.
+    """
+    name = value.get("block")
+    if set(value) != {"block"} or not isinstance(name, str) or not name.strip():
+        raise InvalidConfig('a table here names a block: write { block = "NAME" }')
+    return f"{_BLOCK}{name}"
+
+
+def url_of(text: str) -> str:
+    """Return a URL as it is, or the one that `block:NAME` stands for, which may hold a secret.
+
+    Raises:
+        InvalidConfig: there is no such block, or half of one; or nothing installed knows blocks.
+    """
+    return resolved({"block": text.removeprefix(_BLOCK)}, {}) if is_named(text) else text
 
 
 def recorded(url: str) -> str:

@@ -179,11 +179,27 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One flow that a Prefect server runs."""
+    """One flow that a Prefect server runs.
+
+    Attributes:
+        flow: `land`, `transform`, `load`, `elt` or `maintain`.
+        schedule: when; without one it runs when somebody asks for it.
+        parameters: of the flow.
+        tags: what its runs are found by.
+        concurrency_limit: how many of its runs may be under way at once; 0: any number.
+        work_pool: whose workers run it; `""`: Prefect's default one, if there is any.
+        image: of the container that it runs in, where the pool makes containers.
+        job_variables: what the pool's template leaves open.
+    """
 
     flow: str
     schedule: Schedule | None = None
     parameters: Mapping[str, object] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    concurrency_limit: int = 0
+    work_pool: str = ""
+    image: str = ""
+    job_variables: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

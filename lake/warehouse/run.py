@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lake.catalog.entries import Declare, Note
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
+from lake.config import url_of
 from lake.errors import InvalidConfig, LakeError, NoSuchDataset, NoSuchTable, raise_all
 from lake.query.connect import check, reader
 from lake.query.describe import described
@@ -120,7 +121,7 @@ def warehouse_url(lake: "Lake", to: str | None) -> str:
     """
     found = to or lake.config.warehouse.url
     if found:
-        return found
+        return url_of(found)
     if not lake.url.startswith("file:"):
         raise InvalidConfig(
             "no warehouse is named: write [warehouse] url into lake.toml, or give --to"

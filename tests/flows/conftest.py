@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.prefect_server import PrefectServer, started
 from tests.flows.project import Project
 from tests.http_server import Server
 
@@ -20,12 +21,14 @@ os.environ.pop("PREFECT_API_URL", None)
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[str]:
-    from prefect.settings import get_current_settings
-    from prefect.testing.utilities import prefect_test_harness
+def prefect_server() -> Iterator[PrefectServer]:
+    """`lake server`, on a PostgreSQL of its own; what this process runs is told of it."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    with prefect_test_harness(server_startup_timeout=120):
-        yield str(get_current_settings().api.url)
+    with tempfile.TemporaryDirectory(prefix="clearlake-") as folder, started(folder) as server:
+        told = {PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: server.auth}
+        with temporary_settings(told):
+            yield server
 
 
 @pytest.fixture

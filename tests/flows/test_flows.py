@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,7 +20,6 @@ from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.flow_engine import run_flow
 from prefect.logging.handlers import APILogHandler
-from prefect.settings import get_current_settings
 from prefect.states import Scheduled
 
 from lake.catalog.entries import Doom
@@ -34,6 +32,7 @@ from lake_flows.maintain import maintain
 from lake_flows.step import is_transient
 from lake_flows.where import Asked, Where
 from tests.databases import Shop, rows
+from tests.flows.prefect_server import PrefectServer
 from tests.flows.project import FEBRUARY, JANUARY, ZONES, Project
 from tests.http_server import Hang, Status
 
@@ -147,7 +146,7 @@ def test_two_runs_beside_each_other_do_everything_once(project: Project) -> None
 
 
 def test_a_run_that_is_killed_between_publish_and_load_is_completed_by_the_next(
-    project: Project, prefect_server: str
+    project: Project, prefect_server: PrefectServer
 ) -> None:
     with duckdb.connect(project.warehouse):
         # The load waits for us to close the warehouse; it is killed meanwhile.
@@ -161,7 +160,7 @@ def test_a_run_that_is_killed_between_publish_and_load_is_completed_by_the_next(
 
 
 def test_a_run_that_is_tried_again_publishes_what_its_earlier_attempt_staged(
-    project: Project, prefect_server: str
+    project: Project, prefect_server: PrefectServer
 ) -> None:
     project.server.script(FEBRUARY, Hang())
     script = f"from lake_flows.land import land; land(project={project.folder!r})"
@@ -174,11 +173,10 @@ def test_a_run_that_is_tried_again_publishes_what_its_earlier_attempt_staged(
     assert {entry.author.run for entry in project.lake().state.tail} == {run_id(state)}
 
 
-def _killed_when(line: str, words: list[str], server: str) -> None:
+def _killed_when(line: str, words: list[str], server: PrefectServer) -> None:
     """Run Python and kill it as soon as it logs a line."""
-    environ = {**os.environ, "PREFECT_API_URL": server}
     with subprocess.Popen(
-        [sys.executable, *words], stderr=subprocess.PIPE, text=True, env=environ
+        [sys.executable, *words], stderr=subprocess.PIPE, text=True, env=server.environ
     ) as process:
         assert process.stderr
         seen = []
@@ -242,7 +240,9 @@ SELECT month, name FROM raw.names
 """
 
 
-def test_no_value_of_a_failed_check_or_build_reaches_prefect(project: Project) -> None:
+def test_no_value_of_a_failed_check_or_build_reaches_prefect(
+    project: Project, prefect_server: PrefectServer
+) -> None:
     for name in ("Quimby-8417", "Zebulon-3925"):
         path = project.root / f"{name[0]}.csv"
         path.write_text(f"name\n{name}\n")
@@ -257,26 +257,14 @@ def test_no_value_of_a_failed_check_or_build_reaches_prefect(project: Project) -
     assert re.search("check no_q found 1 row", state.message or ""), state.message
     assert re.search("1 row lies outside of month=2024-01, which it builds;", state.message or "")
     APILogHandler().flush()
-    kept = _all_that_prefect_keeps()
+    kept = prefect_server.kept()
     assert b"check no_q found 1 row" in kept
     assert b"1 row lies outside of month=2024-01" in kept
     assert (b"Quimby-8417" in kept, b"Zebulon-3925" in kept) == (False, False)
 
 
-def _all_that_prefect_keeps() -> bytes:
-    """Return the bytes of its database, which holds runs, logs and artifacts, and of results."""
-    settings = get_current_settings()
-    url = settings.server.database.connection_url
-    assert url is not None
-    database = Path(url.get_secret_value().partition("///")[2])
-    files = [path for path in database.parent.iterdir() if path.name.startswith(database.name)]
-    files += [path for path in settings.home.rglob("*") if path.is_file()]
-    assert database in files
-    return b"".join(path.read_bytes() for path in files)
-
-
 def test_a_source_is_landed_anew_for_the_periods_of_the_run(
-    project: Project, prefect_server: str
+    project: Project, prefect_server: PrefectServer
 ) -> None:
     text = (project.root / "lake.toml").read_text()
     months = 'partition.month = { values = ["2024-01", "2024-02"] }'

@@ -1,0 +1,1 @@
+"""`lake deploy`: the deployments that `lake.toml` names, as a Prefect server keeps them."""

