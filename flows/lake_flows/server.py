@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -106,6 +107,7 @@ def running(url: str | None, *, folder: Path, host: str, port: int) -> Iterator[
         ServerFailed: it does not answer.
         MissingExtra: see `database`.
     """
+    _check_free(host, port)
     folder.mkdir(parents=True, exist_ok=True)
     auth = auth_string(folder)
     with database(url, folder) as kept, (folder / "server.log").open("ab") as log:
@@ -131,6 +133,19 @@ def running(url: str | None, *, folder: Path, host: str, port: int) -> Iterator[
             yield found
         finally:
             stop(process)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Make sure that what answers later is ours."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as exc:
+            raise ServerFailed(
+                f"{host}:{port} cannot be listened on ({exc.strerror}): is a server running there"
+                " already? else name another --port"
+            ) from exc
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

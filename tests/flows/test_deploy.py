@@ -15,8 +15,8 @@ from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists
-from prefect.workers.process import ProcessWorker
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.workers.process import ProcessWorker
 
 import lake
 from lake.cli import main
@@ -44,8 +44,8 @@ Deploy = Callable[..., tuple[int, str, str]]
 def pool(prefect_server: PrefectServer) -> str:
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
         template = ProcessWorker.get_default_base_job_template()
-            made = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
-            client.create_work_pool(made)
+        made = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
+        client.create_work_pool(made)
     return POOL
 
 
