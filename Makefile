@@ -8,7 +8,7 @@ BIN := .venv/bin
 SECONDS ?= 60
 INPUTS := pyproject.toml uv.lock .ci/environment
 
-.PHONY: help demo test lint fuzz bench compare services clean
+.PHONY: help demo test lint fuzz bench compare services server clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -35,6 +35,9 @@ compare: .venv/.ready-bench ## the same real files through DuckLake, delta-rs, p
 
 services: .venv/.ready ## object stores and PostgreSQL on loopback to try things with, until Ctrl-C
 	$(BIN)/python localstack/services.py
+
+server: .venv/.ready ## a Prefect server on PostgreSQL, with a password, until Ctrl-C
+	$(BIN)/lake server
 
 clean: ## remove the environment and the caches
 	rm -rf .venv .uv .demo dist .mypy_cache .pytest_cache .ruff_cache

@@ -46,6 +46,34 @@ def test_every_verb_has_a_module_and_a_line_of_help(run: Run) -> None:
         assert run(name, "--help").code == 0
 
 
+def test_verbs_of_other_packages_load_no_prefect_before_they_are_run(here: Path) -> None:
+    here.mkdir()
+    code = (
+        "import sys; from lake.cli import main; main(['--help']); main(['deploy', '--help']);"
+        "sys.exit(main(['ls', '--lake', 'x']) != 1 or 'prefect' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert "  deploy      make the Prefect deployments that lake.toml names\n" in done.stdout
+    assert "  server      run a Prefect server for this lake's flows, until Ctrl-C\n" in done.stdout
+
+
+def test_verbs_whose_extra_is_missing_are_not_listed_and_say_how_to_install_it(
+    here: Path,
+) -> None:
+    here.mkdir()
+    hidden = (
+        "import sys, importlib.util as util; found = util.find_spec;"
+        "util.find_spec = lambda name, *more: None if name == 'prefect' else found(name, *more);"
+        "from lake.cli import main; main([]); sys.exit(main(['server']))"
+    )
+    words = [sys.executable, "-c", hidden]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=here)
+    assert (done.returncode, "deploy" in done.stdout) == (1, False)
+    assert done.stderr == "error: this verb needs Prefect: pip install 'clearlake[flows]'\n"
+
+
 def test_without_a_verb_the_verbs_are_listed(run: Run) -> None:
     code, out, err = run()
     assert (code, err) == (0, "")

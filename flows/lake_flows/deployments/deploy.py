@@ -8,6 +8,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 
+from lake_flows import zombies
 from lake_flows.api import connected
 from lake_flows.deployments import pools
 from lake_flows.deployments.plan import LABEL, Kept, Step, kept, steps
@@ -37,7 +38,8 @@ async def deploy(
 ) -> Deployed:
     """Create, change and remove deployments of one lake; without a difference, write nothing.
 
-    Safe to run twice and beside itself. What a person paused stays paused.
+    Safe to run twice and beside itself. What a person paused stays paused. The server gets the
+    automation that ends silent runs, too, as one of `lake server` has it.
 
     Args:
         lake_id: the lake's id.
@@ -54,6 +56,7 @@ async def deploy(
         found = [_resumed(one, resume) for one in steps(lake_id, wanted, there, prune=prune)]
         ids = {UUID(one.kept.id): one.path for one in found if one.kept and one.wanted}
         if not is_plan:
+            await zombies.ensure(client)
             flow_ids = await _flow_ids(client, found)
             made = await _together(_do(client, lake_id, flow_ids, one) for one in found)
             ids |= {one: step.path for one, step in zip(made, found, strict=True) if one}

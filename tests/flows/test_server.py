@@ -1,0 +1,172 @@
+"""What becomes of runs whose process dies: what the server says, and what the next run does."""
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import pytest
+from prefect import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.workers.process import ProcessWorker
+
+from lake.cli import main
+from lake_flows import zombies
+from tests.flows.prefect_server import LAKE, PrefectServer, started
+from tests.flows.project import FEBRUARY, Project
+from tests.http_server import Hang, Status
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+POOL = "lake-kills"
+LOADED = [("2024-01", 2, 30), ("2024-02", 1, 5)]
+PATIENCE_S = 240
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait for something that another process does."""
+    end = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture
+def impatient(prefect_server: PrefectServer) -> Iterator[None]:
+    """Let the server take ten seconds of silence for death, as no heartbeat comes in these."""
+
+    async def set_to(seconds: int) -> None:
+        async with get_client() as client:
+            await zombies.ensure(client, silence_s=seconds)
+            await zombies.ensure(client, silence_s=seconds)
+            (found,) = await client.read_automations_by_name(zombies.NAME)
+            assert found.trigger.model_dump()["within"].total_seconds() == seconds
+
+    asyncio.run(set_to(10))
+    yield
+    asyncio.run(set_to(zombies.SILENCE_S))
+
+
+@pytest.fixture
+def deployed(
+    project: Project, prefect_server: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> UUID:
+    """The deployment of `elt` in a pool of its own."""
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        template = ProcessWorker.get_default_base_job_template()
+        client.create_work_pool(
+            WorkPoolCreate(name=POOL, type="process", base_job_template=template)
+        )
+    path = project.root / "lake.toml"
+    name = f"kill{abs(hash(project.folder)) % 10**8}"
+    said = f'[deployments.{name}]\nflow = "elt"\nwork_pool = "{POOL}"\n'
+    path.write_text(path.read_text() + said)
+    monkeypatch.chdir(project.root)
+    assert main(["deploy"]) == 0
+    with get_client(sync_client=True) as client:
+        return client.read_deployment_by_name(f"elt/{name}").id
+
+
+@contextmanager
+def worker(server: PrefectServer) -> Iterator["subprocess.Popen[bytes]"]:
+    with tempfile.TemporaryDirectory() as nowhere:
+        words = ["-m", "prefect", "worker", "start", "--pool", POOL]
+        process = subprocess.Popen(
+            [sys.executable, *words],
+            cwd=nowhere,
+            env=server.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def begin(deployment: UUID) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.create_flow_run_from_deployment(deployment)
+
+
+def ended(run: FlowRun) -> str | None:
+    """Return how a run ended; None if it did not yet."""
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(run.id).state
+    return str(state.name) if state and state.is_final() else None
+
+
+def runners(worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """Return the processes that run flows: all that a worker started."""
+    return list(psutil.Process(worker.pid).children(recursive=True))
+
+
+@pytest.mark.parametrize(
+    ("victims", "end"), [("the run", "Crashed"), ("the worker", "Completed"), ("both", "Crashed")]
+)
+@pytest.mark.usefixtures("impatient")
+def test_after_a_kill_the_server_says_so_and_the_next_run_completes_the_work(
+    project: Project, deployed: UUID, prefect_server: PrefectServer, victims: str, end: str
+) -> None:
+    """A run goes on without its worker; where its process dies, the next run does the rest."""
+    # Time enough to kill: a run without a worker asks again, the others hang.
+    faults = [Status(503)] * 3 if victims == "the worker" else [Hang()]
+    project.server.script(FEBRUARY, *faults)
+    with worker(prefect_server) as first:
+        run = begin(deployed)
+        until(lambda: project.asked(FEBRUARY))
+        started_by_it = runners(first)
+        if victims != "the run":
+            first.kill()
+        if victims != "the worker":
+            for process in started_by_it:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        assert until(lambda: ended(run)) == end
+    with worker(prefect_server):
+        again = begin(deployed)
+        assert until(lambda: ended(again)) == "Completed"
+    assert project.loaded() == LOADED
+    versions = [p.versions for p in project.lake().state.partitions("raw.trips")]
+    assert versions == [1, 1]
+
+
+def test_the_password_is_its_owner_s_and_a_port_that_is_taken_is_one_line(
+    prefect_server: PrefectServer,
+) -> None:
+    path = prefect_server.folder / "auth"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    port = prefect_server.api_url.rpartition(":")[2].removesuffix("/api")
+    told = {**os.environ, "XDG_DATA_HOME": str(prefect_server.folder.parent.parent)}
+    done = subprocess.run(
+        [*LAKE, "server", "--port", port], capture_output=True, text=True, env=told, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: 127.0.0.1:{port} cannot be listened on (")
+
+
+def test_a_server_on_sqlite_is_equipped_alike(project: Project) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        database = f"sqlite+aiosqlite:///{folder}/prefect.db"
+        with started(folder, "--database", database) as server:
+            told = {PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: server.auth}
+            with temporary_settings(told), get_client(sync_client=True) as client:
+                names = [one.name for one in client.read_automations()]
+                assert names == [zombies.NAME]
+                assert client.read_block_type_by_slug("lake").name == "Lake"
+        assert not (Path(folder) / "clearlake" / "prefect" / "postgres").exists()
