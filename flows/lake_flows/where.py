@@ -2,11 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from prefect.runtime import flow_run
 
-from lake.config import expand, literal_secrets, load
+from lake.config import expand, literal_secrets, load, url_of
 from lake.errors import InvalidConfig
 from lake.lake import Lake
 from lake.opening import open_lake
@@ -39,7 +40,7 @@ class Where:
         """
         folder = Path(self.project or ".").absolute()
         config = load(None, env=self.env, environ=os.environ, cwd=folder)
-        lake = open_lake(looked_up(self.lake), config=config)
+        lake = open_lake(_lake_url(self.lake, self.run), config=config)
         lake.run = self.run
         return lake
 
@@ -57,6 +58,13 @@ def here(lake: str | None, env: str | None, project: str | None) -> Where:
 def looked_up(text: str | None) -> str | None:
     """Return a URL with the `${NAME}` in it looked up where the task runs."""
     return expand(text, os.environ) if text else None
+
+
+@lru_cache(maxsize=16)
+def _lake_url(text: str | None, run: str) -> str | None:
+    """Ask once a run what a block stands for: every task opens the lake."""
+    found = looked_up(text)
+    return url_of(found) if found else None
 
 
 def warehouse_named(text: str | None) -> str | None:

@@ -41,12 +41,7 @@ def load(
     """
     found = (cwd / path).absolute() if path else find(cwd)
     if found is None:
-        if env:
-            raise InvalidConfig(
-                f"there is no {FILE} in {cwd} or above it, so no [env.{env}]: leave out --env, or"
-                " go to the folder of your project"
-            )
-        return Config(root=cwd.absolute())
+        return _without_file(env, cwd)
     document = read(found)
     name = env or environ.get("LAKE_ENV", "")
     envs = _envs(found, document)
@@ -59,6 +54,15 @@ def load(
     told = _told(found, document, name)
     looked_up = None if as_written else environ
     return build.config(told, root=found.parent, environ=looked_up, path=found, env=name)
+
+
+def _without_file(env: str | None, cwd: Path) -> Config:
+    if env:
+        raise InvalidConfig(
+            f"there is no {FILE} in {cwd} or above it, so no [env.{env}]: leave out --env, or"
+            " go to the folder of your project"
+        )
+    return Config(root=cwd.absolute())
 
 
 def find(cwd: Path) -> Path | None:

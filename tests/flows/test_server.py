@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,8 @@ from prefect.workers.process import ProcessWorker
 
 from lake.cli import main
 from lake_flows import zombies
+from lake_flows.land import land
+from tests.faults.proxy import Proxy, Rule
 from tests.flows.prefect_server import LAKE, PrefectServer, started
 from tests.flows.project import FEBRUARY, Project
 from tests.http_server import Hang, Status
@@ -41,7 +44,7 @@ def until(condition: Callable[[], Any]) -> Any:
     end = time.monotonic() + PATIENCE_S
     while not (found := condition()):
         assert time.monotonic() < end, "it never came"
-        time.sleep(0.2)
+        threading.Event().wait(0.2)
     return found
 
 
@@ -144,6 +147,18 @@ def test_after_a_kill_the_server_says_so_and_the_next_run_completes_the_work(
     assert project.loaded() == LOADED
     versions = [p.versions for p in project.lake().state.partitions("raw.trips")]
     assert versions == [1, 1]
+
+
+def test_a_run_lives_through_an_api_that_is_lost_for_a_moment(
+    project: Project, prefect_server: PrefectServer
+) -> None:
+    with Proxy.before(prefect_server.api_url.removesuffix("/api")) as proxy:
+        proxy.fail(Rule("reset-before", "/api/(flow_runs|task_runs|artifacts)", first=4, times=3))
+        with temporary_settings({PREFECT_API_URL: f"{proxy.url}/api"}):
+            state = land(project=project.folder, return_state=True)
+        assert proxy.counts()["reset-before"] == 3
+    assert state.is_completed(), state.message
+    assert project.messages() == ["land raw.trips", "land raw.zones"]
 
 
 def test_the_password_is_its_owner_s_and_a_port_that_is_taken_is_one_line(
