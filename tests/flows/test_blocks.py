@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 import lake
 from lake.cli import main
-from lake.config import resolve
+from lake.config.secrets import resolved
 from lake.errors import InvalidConfig
 from lake_flows.blocks import (
     AwsCredentials,
@@ -202,7 +202,7 @@ def test_a_warehouse_by_a_connector_of_any_driver(project: Project, name: str) -
 )
 def test_a_connector_is_the_url_that_we_take(name: str, said: Any, expected: str) -> None:
     saved(SqlAlchemyConnector(connection_info=said), name)
-    assert resolve({"block": name}) == expected
+    assert resolved({"block": name}, {}) == expected
     assert url(f"sqlalchemy-connector/{name}") == expected
 
 
