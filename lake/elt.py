@@ -12,6 +12,7 @@ from lake.models import run as models
 from lake.models.make import ModelRun
 from lake.models.run import Transformed
 from lake.warehouse import run as warehouse
+from lake.warehouse.declared import tables
 from lake.warehouse.ledger import TableLoaded
 
 if TYPE_CHECKING:
@@ -91,9 +92,7 @@ def plan(lake: "Lake", *, since: str | None = None, until: str | None = None) ->
             asked += orders(lake, source, since=since, until=until)
     with collected(errors):
         runs += models.plan(lake)
-    published = [
-        name for name in warehouse.tables(lake) if f"curated.{name}" in lake.state.datasets
-    ]
+    published = [name for name in tables(lake) if f"curated.{name}" in lake.state.datasets]
     for name in published:
         with collected(errors):
             loads |= warehouse.plan(lake, [name])
@@ -126,7 +125,7 @@ def loadable(lake: "Lake", failed: Collection[str]) -> list[str]:
     """Return the tables to load; not those that were never published because a model failed."""
     return [
         name
-        for name in warehouse.tables(lake)
+        for name in tables(lake)
         if f"curated.{name}" in lake.state.datasets or f"curated.{name}" not in failed
     ]
 

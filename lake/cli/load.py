@@ -15,17 +15,27 @@ from lake.words import nearest
 
 if TYPE_CHECKING:
     from lake.lake import Lake
-    from lake.warehouse.load import TableLoaded
+    from lake.warehouse.load import Reconciled, TableLoaded
 
 
 @verb(name="load")
 @click.argument("tables", nargs=-1, metavar="[TABLE…]", shell_complete=table_names)
 @click.option("--to", metavar="URL", help="The warehouse; else the one of lake.toml.")
 @click.option("--plan", is_flag=True, help="Say which partitions would be loaded, and load none.")
-def command(call: Call, tables: tuple[str, ...], to: str | None, plan: bool) -> None:
+@click.option(
+    "--reconcile",
+    is_flag=True,
+    help="Compare every row with what was published, and write anew what differs.",
+)
+def command(
+    call: Call, tables: tuple[str, ...], to: str | None, plan: bool, reconcile: bool
+) -> None:
     """Bring published tables into the warehouse: what changed, exactly once."""
     lake = call.open()
     _check(lake, tables)
+    if reconcile:
+        _reconcile(call, lake, tables, to, mend=not plan)
+        return
     if plan:
         from lake.warehouse.run import plan as planned
 
@@ -37,9 +47,39 @@ def command(call: Call, tables: tuple[str, ...], to: str | None, plan: bool) -> 
         lake.load(tables, to=to, told=report.teller(loads, words))
 
 
+def _reconcile(
+    call: Call, lake: "Lake", tables: tuple[str, ...], to: str | None, *, mend: bool
+) -> None:
+    from lake.warehouse.run import reconcile_tables
+
+    found: list[Reconciled] = []
+    report = Report(call, found)
+    with report, working("comparing"):
+        reconcile_tables(lake, tables, to=to, mend=mend, told=report.teller(found, compared))
+
+
+def compared(found: "Reconciled") -> str:
+    """Return the lines about one table that was compared with what was published."""
+    told = [
+        f"{found.table}  {one.partition or 'the whole'}: {_rows(one.published)} published,"
+        f" {_rows(one.ledger)} by the ledger, {_rows(one.table)} in the table:"
+        f" {counted(one.missing, 'row')} missing, {one.surplus:,} too many"
+        for one in found.differing
+    ]
+    all_of = counted(len(found.partitions), "partition")
+    if not told:
+        return f"{found.table}  {all_of}: as published"
+    done = "written anew" if found.mended else "differ; nothing was changed"
+    return "\n".join([*told, f"{found.table}  {len(told)} of {all_of} {done}"])
+
+
+def _rows(count: int | None) -> str:
+    return "none" if count is None else f"{count:,}"
+
+
 def _check(lake: "Lake", names: Sequence[str]) -> None:
     """Name all tables where a name is like none of them; a typo is left to the load."""
-    from lake.warehouse.run import tables
+    from lake.warehouse.declared import tables
 
     known = tables(lake)
     for name in names:

@@ -8,7 +8,7 @@ from lake.cli.output import document, line, plain, rows
 
 @verb(name="status")
 def command(call: Call) -> None:
-    """Say what is late, held, stale or drifted, and what was loaded last."""
+    """Say what is late, held, stale or drifted, what was loaded last, and where all rows are."""
     from lake.operations.status import status
 
     found = status(call.open())
@@ -20,6 +20,8 @@ def command(call: Call) -> None:
     _section("held", found.held, partition="text", version="count", reason="text")
     _section("stale models", found.stale, why="text")
     _section("drifted", found.drifted, column="text", was="text", became="text", commit="count")
+    _section("rows", found.landed, source="count", landed="count", rejected="count")
+    _section("warehouse", found.tables, published="count", loaded="count", state="text")
     if found.models_error:
         line(plain(f"\nmodels: {found.models_error}"))
     if found.loads:

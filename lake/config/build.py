@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lake import layout
@@ -13,7 +14,7 @@ from lake.config.duration import duration
 from lake.config.secrets import expand, is_named, named
 from lake.config.source import source
 from lake.config.table import Table
-from lake.config.types import Alerts, Config, Deployment, Schedule, TableConfig, Warehouse
+from lake.config.types import Alerts, Config, Deployment, Mode, Schedule, TableConfig, Warehouse
 from storage_backends import is_short_of_a_slash
 
 FLOWS = ("land", "transform", "load", "elt", "maintain")
@@ -121,15 +122,26 @@ def _warehouse(values: Table, root: Path, environ: Mapping[str, str] | None) -> 
     return Warehouse(
         url=absolute(_looked_up(values, "url", environ), root),
         load=load,
-        tables={name: TableConfig(_table(item, name)) for name, item in tables.items()},
+        tables={name: _table(item, name) for name, item in tables.items()},
     )
 
 
-def _table(values: Table, name: str) -> str:
-    written = table.text(table.only(values, ("table",)), "table", name)
+def _table(values: Table, name: str) -> TableConfig:
+    table.only(values, ("table", "mode", "merge_on"))
+    written = table.text(values, "table", name)
     if not _TABLE.fullmatch(written):
         table.refuse(values, f"table = {written!r} is no table: write NAME or SCHEMA.NAME")
-    return written
+    merge_on = table.texts(values, "merge_on")
+    mode = table.text(values, "mode", "merge" if merge_on else "replace")
+    if mode not in get_args(Mode):
+        table.refuse(values, f"mode = {mode!r} is no mode: {table.nearest(mode, get_args(Mode))}")
+    if (mode == "merge") != bool(merge_on):
+        table.refuse(
+            values,
+            f"mode = {mode!r} goes with{'' if mode == 'merge' else 'out'} merge_on: write"
+            ' merge_on = ["KEY"] to merge, or mode = "replace" or "append" alone',
+        )
+    return TableConfig(written, cast("Mode", mode), merge_on)
 
 
 def _deployment(values: Table) -> Deployment:

@@ -21,6 +21,7 @@ class Key:
 
 
 Limit: TypeAlias = int | float | str | None
+Mode: TypeAlias = Literal["replace", "append", "merge"]
 Format: TypeAlias = Literal["", "csv", "json", "fixed", "arrow", "excel", "objects", "urls"]
 
 
@@ -152,9 +153,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class TableConfig:
-    """The table in the warehouse that one curated dataset is loaded into."""
+    """The table in the warehouse that one curated dataset is loaded into.
+
+    `mode` says what becomes of a partition that changed: its rows are replaced; refused, as rows
+    are only ever added; or merged by the columns `merge_on`.
+    """
 
     table: str
+    mode: Mode = "replace"
+    merge_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

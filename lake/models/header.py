@@ -13,7 +13,7 @@ from lake.models.reads import Reads, parse_reads
 from lake.models.syntax import invalid
 from lake.words import nearest
 
-KEYS = ("description", "owner", "partition_by", "reads", "checks")
+KEYS = ("description", "owner", "columns", "partition_by", "reads", "checks")
 
 _FENCE = re.compile(r"^[ \t]*--[ \t]*///[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _PREFIX = re.compile(r"[ \t]*--[ \t]?")
@@ -21,10 +21,11 @@ _PREFIX = re.compile(r"[ \t]*--[ \t]?")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a model's file says about itself."""
+    """What a model's file says about itself; `columns` are descriptions by name."""
 
     description: str = ""
     owner: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
     partition_by: tuple[str, ...] = ()
     reads: Mapping[str, Reads] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
@@ -66,7 +67,8 @@ def parse_header(text: str, *, path: str) -> Header:
     except ModelInvalid as exc:
         raise block.invalid(str(exc), "checks") from None
     text_of = {key: _text(block, said.get(key, ""), key) for key in ("description", "owner")}
-    return Header(**text_of, partition_by=partition_by, reads=reads, checks=checks)
+    columns = _columns(block, said.get("columns", {}))
+    return Header(**text_of, columns=columns, partition_by=partition_by, reads=reads, checks=checks)
 
 
 def _block(text: str, path: str) -> _Block | None:
@@ -115,6 +117,12 @@ def _known(block: _Block, said: Mapping[str, Any], keys: Collection[str], *, wha
     for key in said:
         if key not in keys:
             raise block.invalid(f"{what} has no key {key!r}{nearest(key, keys)}", key)
+
+
+def _columns(block: _Block, value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise block.invalid('columns describes columns, as in columns.revenue = "…"', "columns")
+    return {name: _text(block, said, name) for name, said in value.items()}
 
 
 def _text(block: _Block, value: Any, key: str) -> str:

@@ -1,6 +1,5 @@
 """`apply`: what `lake.toml` and `models/` say, declared in the lake's own log."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +11,7 @@ from lake.landing.order import Landing
 from lake.landing.reread import readmit
 from lake.landing.sources import declaration as source_declaration
 from lake.schema.admit import prepare, restore
+from lake.warehouse.declared import declaration
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -114,11 +114,7 @@ def _models(lake: "Lake") -> list[Declare]:
 
 
 def _tables(lake: "Lake") -> list[Declare]:
-    named = lake.config.warehouse.tables
-    return [
-        Declare("table", name, json.dumps({"table": named[name].table if name in named else name}))
-        for name in lake.config.warehouse.load
-    ]
+    return [declaration(lake, name) for name in lake.config.warehouse.load]
 
 
 def compare(state: State, said: list[Declare]) -> list[Applied]:

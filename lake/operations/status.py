@@ -1,4 +1,4 @@
-"""`status`: what is late, held or stale, and what was loaded last."""
+"""`status`: what is late, held or stale, what was loaded last, and whether all rows are there."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from lake.catalog.state import State
 from lake.config import Source, duration_text
 from lake.errors import ModelInvalid
 from lake.landing.sources import sources
+from lake.operations.balance import RowsLanded, TableStatus, rows_landed, table_status
 from lake.query.meta import rows
 from lake.query.sql import literal
 
@@ -72,7 +73,7 @@ class Drifted:
 class Status:
     """A lake's health.
 
-    `drifted` are the changes of the last 30 days.
+    `drifted` are the changes of the last 30 days; `landed` and `tables` count rows, stage by stage.
 
     `models_error` says why models could not be looked at; `loads` are rows of the last load of
     each table: dataset, table, loaded_at, rows, loaded_commit.
@@ -86,6 +87,8 @@ class Status:
     loads: tuple[dict[str, Any], ...]
     drifted: tuple[Drifted, ...] = ()
     models_error: str = ""
+    landed: tuple[RowsLanded, ...] = ()
+    tables: tuple[TableStatus, ...] = ()
 
 
 def status(lake: "Lake") -> Status:
@@ -101,6 +104,8 @@ def status(lake: "Lake") -> Status:
         loads=tuple(rows(lake.state, _LOADS)),
         drifted=tuple(_drifted(lake.state, now)),
         models_error=error,
+        landed=tuple(rows_landed(lake.state)),
+        tables=tuple(table_status(lake)),
     )
 
 

@@ -1,17 +1,19 @@
 """What the lake's declarations say of a dataset."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lake.catalog.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A dataset in a person's words."""
+    """A dataset in a person's words; `columns` are those of its columns, by name."""
 
     description: str = ""
     owner: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def described(state: State, dataset: str) -> Description:
@@ -30,4 +32,4 @@ def _of_model(text: str, name: str) -> Description:
     from lake.models.header import parse_header
 
     header = parse_header(text, path=f"models/{name}.sql")
-    return Description(header.description, header.owner)
+    return Description(header.description, header.owner, header.columns)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lake.config.types import Mode
 from lake.errors import InvalidName, LoadRefused
 from lake.query.sql import literal
 
@@ -43,7 +44,11 @@ class TableLoad:
 
     `columns` are names and DuckDB types, the partition's keys included; `partitions` are all
     that the dataset has at that commit, changed or not. `let_read` lets a DuckDB connection read
-    their files.
+    their files. `comments` are descriptions of columns.
+
+    What becomes of a partition that changed is said by `mode`: its rows are replaced; or it is
+    refused, as rows are only ever added (`append`); or its rows take the places of those with the
+    same `merge_on`, and others stay (`merge`).
     """
 
     lake_id: str
@@ -55,6 +60,14 @@ class TableLoad:
     let_read: Callable[[Any], None]
     description: str = ""
     owner: str = ""
+    comments: tuple[tuple[str, str], ...] = ()
+    mode: Mode = "replace"
+    merge_on: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows are published."""
+        return sum(partition.rows for partition in self.partitions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +129,15 @@ def table_name(text: str) -> tuple[str, str]:
 
 
 def compare(load: TableLoad, held: Mapping[str, LedgerRow]) -> Difference:
-    """Return what is to be loaded into a table that holds `held`, keyed by partition."""
+    """Return what is to be loaded into a table that holds `held`, keyed by partition.
+
+    Only where rows are replaced are those of a partition that is gone taken away.
+    """
     same = {row.partition: row.content for row in held.values() if not row.removed}
-    wanted = {item.partition for item in load.partitions}
+    gone = same.keys() - {item.partition for item in load.partitions}
     return Difference(
         changed=tuple(p for p in load.partitions if same.get(p.partition) != p.content),
-        removed=tuple(sorted(same.keys() - wanted)),
+        removed=tuple(sorted(gone)) if load.mode == "replace" else (),
         unchanged=tuple(p for p in load.partitions if same.get(p.partition) == p.content),
     )
 
@@ -146,6 +162,30 @@ def refuse_older(load: TableLoad, held: TableHeld, *, warehouse: str) -> None:
             f" {load.dataset} is to be loaded into it too: give each its own table in"
             " [warehouse.tables]"
         )
+
+
+def refuse_unknown(load: TableLoad, held: TableHeld, loads: int, *, warehouse: str) -> None:
+    """Raise LoadRefused if no lake has loaded the table, as far as the ledger knows.
+
+    `loads` is how many partitions of this lake's the ledger names in it all the same.
+    """
+    if held.commit:
+        return
+    what = f"table {load.table} in {warehouse} is there, and"
+    if loads:
+        raise LoadRefused(
+            f"{what} its row in {TABLES} is gone: nothing was changed; {reconcile(load)}"
+        )
+    raise LoadRefused(
+        f"{what} no lake has loaded it: give {load.dataset} another table in [warehouse.tables],"
+        " or drop that one"
+    )
+
+
+def reconcile(load: TableLoad) -> str:
+    """Return what to do where the ledger and the table disagree."""
+    name = load.dataset.removeprefix("curated.")
+    return f"run lake load --reconcile {name}, which shows what differs and mends it"
 
 
 def create(home: str) -> tuple[str, str]:

@@ -5,22 +5,31 @@ the data (`ledger`). So a load that was killed anywhere is completed by the next
 one never overwrites a newer one.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from lake.errors import LoadRefused
-from lake.warehouse import duckdb, url
+from lake.warehouse import ledger, url
 from lake.warehouse.ledger import LedgerRow, PartitionLoad, TableHeld, TableLoad, TableLoaded
+from lake.warehouse.reconcile import Compared, Reconciled
+from lake.warehouse.reconcile import reconcile as compare_rows
+from lake.warehouse.transaction import bring
+from lake.warehouse.warehouse import Hook
 
 __all__ = [
+    "Compared",
     "LedgerRow",
     "PartitionLoad",
+    "Reconciled",
     "TableHeld",
     "TableLoad",
     "TableLoaded",
+    "count",
     "describe",
     "holds",
     "load",
+    "reconcile",
 ]
 
 
@@ -29,7 +38,7 @@ def load(
     load: TableLoad,
     *,
     root: Path,
-    statement_hook: Callable[[str], None] | None = None,
+    statement_hook: Hook | None = None,
     memory_limit: str | None = None,
 ) -> TableLoaded:
     """Make a table of the warehouse hold what a dataset holds at a commit.
@@ -59,9 +68,50 @@ def load(
         InvalidConfig, InvalidName: the URL or the table's name cannot be one.
     """
     _refuse_undescribed(load)
-    file = url.parse(warehouse_url, root=root)
-    hook = statement_hook or _ignore
-    return duckdb.load(file, load, hook=hook, memory_limit=memory_limit)
+    ledger.table_name(load.table)
+    hook, warehouse = statement_hook or _ignore, url.parse(warehouse_url, root=root)
+    with warehouse.changing(load, hook=hook, memory_limit=memory_limit) as table:
+        return bring(table)
+
+
+class _Undone(Exception):
+    """Roll back."""
+
+
+def reconcile(
+    warehouse_url: str,
+    load: TableLoad,
+    *,
+    root: Path,
+    mend: bool,
+    statement_hook: Hook | None = None,
+) -> Reconciled:
+    """Compare a table, row by row, with what was published and with the ledger; mend what differs.
+
+    All of it happens in one transaction, which is undone where nothing is to be mended.
+
+    Args:
+        warehouse_url: see `load`.
+        load: the dataset, with all its partitions.
+        root: the folder at which a relative path in the URL starts.
+        mend: write partitions that differ anew, and take away rows that no published one has
+            (where rows are replaced).
+        statement_hook: called with every statement, before it and after it.
+
+    Raises:
+        LoadRefused, WarehouseLocked, StoreUnavailable, InvalidConfig, InvalidName: as for `load`.
+    """
+    ledger.table_name(load.table)
+    hook, warehouse = statement_hook or _ignore, url.parse(warehouse_url, root=root)
+    found: list[Reconciled] = []
+    with (
+        contextlib.suppress(_Undone),
+        warehouse.changing(load, hook=hook, memory_limit=None) as table,
+    ):
+        found.append(compare_rows(table, mend=mend))
+        if not found[0].mended:
+            raise _Undone
+    return found[0]
 
 
 def holds(warehouse_url: str, lake_id: str, table: str, *, root: Path) -> Mapping[str, LedgerRow]:
@@ -74,7 +124,23 @@ def holds(warehouse_url: str, lake_id: str, table: str, *, root: Path) -> Mappin
         WarehouseLocked: it is open elsewhere. Safe to retry.
         InvalidConfig, InvalidName: the URL or the table's name cannot be one.
     """
-    return duckdb.holds(url.parse(warehouse_url, root=root), lake_id=lake_id, table=table)
+    place = ledger.table_name(table)
+    with url.parse(warehouse_url, root=root).reading() as found:
+        if found is None or not found.has("", ledger.LOADS) or not found.has(*place):
+            return {}
+        query = ledger.read_partitions(found.home, lake_id=lake_id, table=table)
+        return ledger.held_partitions(found.run(query))
+
+
+def count(warehouse_url: str, table: str, *, root: Path) -> int | None:
+    """Return how many rows a table has, whoever wrote them; None if it is not there.
+
+    Raises:
+        WarehouseLocked, StoreUnavailable, InvalidConfig, InvalidName: as for `holds`.
+    """
+    place = ledger.table_name(table)
+    with url.parse(warehouse_url, root=root).reading() as found:
+        return found.count(*place) if found and found.has(*place) else None
 
 
 def describe(warehouse_url: str, *, root: Path) -> tuple[TableHeld, ...]:
@@ -83,7 +149,13 @@ def describe(warehouse_url: str, *, root: Path) -> tuple[TableHeld, ...]:
     Raises:
         WarehouseLocked, InvalidConfig: as for `holds`.
     """
-    return duckdb.describe(url.parse(warehouse_url, root=root))
+    with url.parse(warehouse_url, root=root).reading() as found:
+        if found is None or not found.has("", ledger.TABLES):
+            return ()
+        rows = found.run(ledger.read_tables(found.home))
+        return tuple(
+            ledger.held_table(row) for row in rows if found.has(*ledger.table_name(row[0]))
+        )
 
 
 def _refuse_undescribed(load: TableLoad) -> None:

@@ -1,12 +1,11 @@
 """Loading what the lake publishes: which tables, from which partitions, into which warehouse."""
 
-import json
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lake.catalog.entries import Declare, Note
+from lake.catalog.entries import Note
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.config import url_of
@@ -14,8 +13,10 @@ from lake.errors import InvalidConfig, LakeError, NoSuchDataset, NoSuchTable, ra
 from lake.query.connect import check, reader
 from lake.query.describe import described
 from lake.schema.admit import crowd
+from lake.warehouse.declared import declaration, table_config, tables
 from lake.warehouse.ledger import Overtaken, PartitionLoad, TableLoad, TableLoaded, compare
-from lake.warehouse.load import holds, load
+from lake.warehouse.load import Reconciled, holds, load, reconcile
+from lake.warehouse.url import parse
 from lake.words import nearest
 
 if TYPE_CHECKING:
@@ -99,20 +100,6 @@ def chosen(lake: "Lake", names: Sequence[str]) -> list[str]:
     return [name.removeprefix("curated.") for name in names or known]
 
 
-def tables(lake: "Lake") -> list[str]:
-    """Return the names of all tables, without their zone: `lake.toml`'s, else the log's."""
-    return list(lake.config.warehouse.load) or sorted(lake.state.declared("table"))
-
-
-def declaration(lake: "Lake", name: str) -> Declare:
-    """Return what the log keeps of a table: its name in the warehouse."""
-    known = lake.config.warehouse
-    if name not in known.load and name in lake.state.declared("table"):
-        return Declare("table", name, lake.state.declared("table")[name])
-    table = known.tables[name].table if name in known.tables else name
-    return Declare("table", name, json.dumps({"table": table}))
-
-
 def warehouse_url(lake: "Lake", to: str | None) -> str:
     """Return the warehouse's URL: `to`, the configured one, or the file beside a local lake.
 
@@ -136,10 +123,10 @@ def table_load(lake: "Lake", name: str) -> TableLoad:
     Raises:
         NoSuchDataset: nothing was published yet.
     """
-    dataset, state = f"curated.{name}", lake.state
+    dataset, state, config = f"curated.{name}", lake.state, table_config(lake, name)
     if dataset not in state.datasets:
         raise NoSuchDataset(f"there is no dataset {dataset} yet: run `lake transform {name}` first")
-    words = described(state, dataset)
+    words, columns = described(state, dataset), _columns(state, dataset)
     files = {
         text: list(group)
         for text, group in groupby(state.data_files(dataset), key=lambda file: file.partition)
@@ -158,18 +145,57 @@ def table_load(lake: "Lake", name: str) -> TableLoad:
     return TableLoad(
         lake_id=lake.log.identity.id,
         dataset=dataset,
-        table=json.loads(declaration(lake, name).text)["table"],
+        table=config.table,
         commit=lake.commit,
-        columns=_columns(state, dataset),
+        columns=columns,
         partitions=partitions,
         let_read=lake.log.store.let_read,
         description=words.description,
         owner=words.owner,
+        comments=tuple((n, words.columns[n]) for n, _ in columns if n in words.columns),
+        mode=config.mode,
+        merge_on=config.merge_on,
     )
 
 
 def _columns(state: State, dataset: str) -> tuple[tuple[str, str], ...]:
     return tuple((c.name, c.type) for c in crowd(state, dataset).reconciled().columns)
+
+
+def reconcile_tables(
+    lake: "Lake",
+    names: Sequence[str] = (),
+    *,
+    to: str | None = None,
+    mend: bool = True,
+    told: Callable[[Reconciled], None] = lambda found: None,
+) -> list[Reconciled]:
+    """Compare tables, row by row, with what is published; write anew what differs.
+
+    Args:
+        lake: the lake; moved to its head before.
+        names: tables of `[warehouse] load`; all of them without any.
+        to: the warehouse's URL, in place of the configured one.
+        mend: False: nothing is changed.
+        told: hears of each table as soon as it is looked at.
+
+    Raises:
+        NoSuchTable: one is not named in `[warehouse] load`.
+        WarehouseLocked, LoadRefused, SeveralFailed: what failed; the other tables went through.
+    """
+    lake.refresh()
+    url, root = warehouse_url(lake, to), lake.config.root
+    done: list[Reconciled] = []
+    errors: list[LakeError] = []
+    for name in chosen(lake, names):
+        try:
+            done.append(reconcile(url, _sound(lake, name), root=root, mend=mend))
+        except LakeError as error:
+            errors.append(error)
+            continue
+        told(done[-1])
+    raise_all(errors)
+    return done
 
 
 def plan(lake: "Lake", names: Sequence[str] = (), *, to: str | None = None) -> dict[str, list[str]]:
@@ -192,7 +218,7 @@ def _note(lake: "Lake", name: str, loaded: TableLoaded, url: str) -> None:
         return
     data = {
         "table": loaded.table,
-        "warehouse": url,
+        "warehouse": parse(url, root=lake.config.root).url,
         "loaded": str(len(loaded.loaded)),
         "removed": str(len(loaded.removed)),
         "rows": str(loaded.rows),

@@ -1,39 +1,51 @@
 """A warehouse's URL: which kind it is, and where.
 
 `duckdb:///rel.duckdb` lies in the folder of `lake.toml`, `duckdb:////abs/f.duckdb` where it says,
-as in SQLAlchemy.
+as in SQLAlchemy; so does `postgresql://user@host:5432/database`, whatever driver it names.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from lake.errors import InvalidConfig
+from lake.errors import InvalidConfig, MissingExtra
+from lake.warehouse.duckdb import DuckDBWarehouse
+from lake.warehouse.duckdb_file import DuckDBFile
+from lake.warehouse.warehouse import Warehouse
 
-
-@dataclass(frozen=True, slots=True)
-class DuckDBFile:
-    """A warehouse that is one DuckDB file. `url` is how its owner wrote it, for messages."""
-
-    url: str
-    path: Path
+_POSTGRES = ("postgresql", "postgres")
+_WRITE = "write duckdb:///FILE.duckdb or postgresql://USER@HOST/DATABASE"
 
 
-def parse(url: str, *, root: Path) -> DuckDBFile:
+def parse(url: str, *, root: Path) -> Warehouse:
     """Return the warehouse that `url` names; a relative path starts at `root`.
 
     Raises:
         InvalidConfig: it names none, or a kind that this version cannot load into.
+        MissingExtra: its kind needs a package that is not installed.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or not scheme:
-        raise InvalidConfig(f"warehouse {_shown(url)!r} is no URL: write duckdb:///FILE.duckdb")
-    if scheme != "duckdb":
-        raise InvalidConfig(
-            f"warehouse {_shown(url)!r} is of the kind {scheme!r}, and this version loads into"
-            " DuckDB files only: write duckdb:///FILE.duckdb"
-        )
-    return DuckDBFile(url, root / _file(url, rest))
+        raise InvalidConfig(f"warehouse {url.partition('?')[0]!r} is no URL: {_WRITE}")
+    if scheme == "duckdb":
+        return DuckDBWarehouse(DuckDBFile(url, root / _file(url, rest)))
+    if scheme.partition("+")[0] in _POSTGRES:
+        return _postgres(url)
+    raise InvalidConfig(
+        f"a warehouse of the kind {scheme!r} is unknown to this version, which loads into DuckDB"
+        f" files and PostgreSQL: {_WRITE}"
+    )
+
+
+def _postgres(url: str) -> Warehouse:
+    try:
+        from lake.warehouse import postgres
+    except ImportError as exc:
+        if exc.name != "psycopg":
+            raise
+        raise MissingExtra(
+            "a warehouse in PostgreSQL needs psycopg, which is not installed: pip install"
+            " 'clearlake[postgres]'"
+        ) from exc
+    return postgres.parse(url)
 
 
 def _file(url: str, rest: str) -> str:
@@ -48,9 +60,3 @@ def _file(url: str, rest: str) -> str:
             f"warehouse {url!r} names no file: write duckdb:///FILE.duckdb, without parameters"
         )
     return name
-
-
-def _shown(url: str) -> str:
-    """Return `url` without what may be a secret: everything before the host, and parameters."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}" if "://" in url else parts.path

@@ -1,16 +1,26 @@
-"""A published dataset, made of real Parquet files, and the table that it is loaded into."""
+"""A published dataset, made of real Parquet files, and the warehouses that it is loaded into.
 
-from collections.abc import Callable, Mapping, Sequence
+A warehouse joins the suites that run over every one with a fixture and its name in `WAREHOUSES`.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
+import psycopg
 import pytest
 
-from lake.query.sql import identifier, literal
+from lake.query.sql import literal
 from lake.warehouse.load import PartitionLoad, TableLoad
 from storage_backends import open_store
+from tests import servers
+from tests.warehouse.places import Place, by_hand
 
+WAREHOUSES = ["duckdb", "postgres"]
 COLUMNS = (("day", "DATE"), ("trips", "BIGINT"), ("month", "VARCHAR"))
 LAKE = "0b5e"
 
@@ -62,14 +72,47 @@ def _partition(folder: Path, month: str, trips: Sequence[int]) -> PartitionLoad:
     )
 
 
+@pytest.fixture(params=WAREHOUSES)
+def warehouse(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(f"{request.param}_warehouse")
+    return found
+
+
 @pytest.fixture
-def rows(tmp_path: Path) -> Callable[..., list[tuple[Any, ...]]]:
+def duckdb_warehouse(tmp_path: Path) -> Place:
+    def run(*statements: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(tmp_path / "w.duckdb") as connection:
+            return [row for text in statements for row in connection.execute(text).fetchall()]
+
+    comment = "SELECT comment FROM duckdb_tables() WHERE table_name = 'daily'"
+    return Place("duckdb:///w.duckdb", "duckdb:///w.duckdb", comment, run)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Run one server for all tests of this process; give its URL."""
+    with servers.running("postgres") as told:
+        yield told["WAREHOUSE_URL"]
+
+
+@pytest.fixture
+def postgres_warehouse(postgres: str) -> Iterator[Place]:
+    name = f"w{uuid.uuid4().hex[:12]}"
+    url = postgres.rpartition("/")[0] + f"/{name}"
+    shown = f"postgresql://{postgres.rpartition('@')[2].partition('/')[0]}/{name}"
+    comment = "SELECT obj_description('marts.daily'::regclass)"
+    with closing(psycopg.connect(postgres, autocommit=True)) as server:
+        by_hand(server, f"CREATE DATABASE {name}")
+        with closing(psycopg.connect(url, autocommit=True)) as mine:
+            yield Place(url, shown, comment, partial(by_hand, mine))
+        by_hand(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def rows(warehouse: Place) -> Callable[..., list[tuple[Any, ...]]]:
     """Return a function that reads months and trips of the table, sorted."""
 
-    def rows(table: str = "daily", schema: str = "marts") -> list[tuple[Any, ...]]:
-        with duckdb.connect(tmp_path / "w.duckdb", read_only=True) as connection:
-            return connection.execute(
-                f"SELECT month, trips FROM {identifier(schema)}.{identifier(table)} ORDER BY ALL"
-            ).fetchall()
+    def rows(table: str = "marts.daily") -> list[tuple[Any, ...]]:
+        return warehouse.run(f"SELECT month, trips FROM {table} ORDER BY 1, 2")
 
     return rows

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import errno
 import os
 import re
@@ -14,9 +15,8 @@ import duckdb
 import pytest
 
 from lake.errors import InvalidConfig, WarehouseLocked
-from lake.warehouse.duckdb_file import create
+from lake.warehouse.duckdb_file import DuckDBFile, create
 from lake.warehouse.load import TableLoad, TableLoaded, describe, holds, load
-from lake.warehouse.url import DuckDBFile
 
 URL = "duckdb:///w.duckdb"
 Publish = Callable[..., TableLoad]
@@ -269,3 +269,23 @@ def test_a_disk_without_hard_links_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfig, match=message):
         create(file, link=refuse)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_named_like_the_schema_is_no_ambiguity(tmp_path: Path, publish: Publish) -> None:
+    for commit in (1, 2):
+        done = load("duckdb:///marts.duckdb", publish(commit, {"2024-01": [commit]}), root=tmp_path)
+        assert done.rows == 1
+
+
+def test_a_load_within_a_memory_limit_streams(tmp_path: Path, publish: Publish) -> None:
+    base = publish(1, {"2024-01": [3]}, columns=(("i", "BIGINT"), ("t", "VARCHAR")))
+    select = "SELECT i, repeat(CAST(hash(i) AS VARCHAR), 8) AS t FROM range(1000000) r(i)"
+    big = dataclasses.replace(base.partitions[0], partition="", select=select, rows=1_000_000)
+    big_load = dataclasses.replace(base, partitions=(big,))
+    assert load(URL, big_load, root=tmp_path, memory_limit="150MB").rows == 1_000_000
+
+
+def test_looking_makes_no_file(tmp_path: Path) -> None:
+    assert holds(URL, "0b5e", "marts.daily", root=tmp_path) == {}
+    assert describe(URL, root=tmp_path) == ()
+    assert not list(tmp_path.iterdir())

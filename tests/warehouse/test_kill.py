@@ -1,24 +1,21 @@
 """A load that is killed anywhere is completed by the next run, never doubled."""
 
 import dataclasses
-import pickle
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 import duckdb
 import pytest
 
 from lake.warehouse.load import TableLoad, load
+from tests.warehouse.killer import Kill, killer
 
 URL = "duckdb:///w.duckdb"
 Publish: TypeAlias = Callable[..., TableLoad]
 Rows: TypeAlias = list[tuple[object, ...]]
-Kill: TypeAlias = Callable[[TableLoad, Path, int], int]
 
 HELD = (
     "SELECT * FROM marts.daily ORDER BY ALL",
@@ -26,60 +23,11 @@ HELD = (
     "SELECT * EXCLUDE (loaded_at) FROM _lake_loads ORDER BY ALL",
 )
 
-# Runs one load per request, each in a process of its own that kills itself at one call of the
-# statement hook, and answers with its exit status. It forks: to import DuckDB anew for each of a
-# hundred kills would take longer than all the rest.
-KILLER = """
-import os, pickle, signal, sys
-from lake.warehouse.load import load
-
-def run(job, root, at):
-    calls = 0
-    def hook(statement):
-        nonlocal calls
-        if calls == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        calls += 1
-    load("duckdb:///w.duckdb", job, root=root, statement_hook=hook)
-
-while True:
-    try:
-        job, root, at = pickle.load(sys.stdin.buffer)
-    except EOFError:
-        break
-    child = os.fork()
-    if not child:
-        try:
-            run(job, root, at)
-        except BaseException as exc:
-            print(repr(exc), file=sys.stderr, flush=True)
-            os._exit(1)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
 
 @pytest.fixture(scope="module")
 def kill() -> Iterator[Kill]:
-    """Return a function that loads and dies at a call of the hook; it returns the exit status."""
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        requests, answers = _pipes(process)
-
-        def kill(job: TableLoad, root: Path, at: int) -> int:
-            requests.write(pickle.dumps((job, root, at)))
-            requests.flush()
-            return int(answers.readline())
-
+    with killer() as kill:
         yield kill
-        requests.close()
-
-
-def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
-    assert process.stdin
-    assert process.stdout
-    return process.stdin, process.stdout
 
 
 def held(root: Path) -> Rows:
@@ -107,7 +55,7 @@ def sweep(kill: Kill, job: TableLoad, start: Path, root: Path) -> int:
     kills = 0
     while True:
         folder = shutil.copytree(start, root / str(kills))
-        status = kill(job, folder, kills)
+        status = kill(URL, job, folder, kills)
         if status == 0:
             return kills
         assert status == -signal.SIGKILL
@@ -148,6 +96,6 @@ def test_a_newer_load_after_a_kill_completes_it_too(
     for at in range(1, 40, 7):
         folder = tmp_path / str(at)
         folder.mkdir()
-        kill(first, folder, at)
+        kill(URL, first, folder, at)
         load(URL, second, root=folder)
         assert [row[1:] for row in held(folder)[:2]] == [(4, "2024-01"), (5, "2024-02")]

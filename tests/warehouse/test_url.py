@@ -4,25 +4,45 @@ from pathlib import Path
 import pytest
 
 from lake.errors import InvalidConfig
+from lake.warehouse.duckdb import DuckDBWarehouse
+from lake.warehouse.duckdb_file import DuckDBFile
+from lake.warehouse.postgres_server import parse_server
 from lake.warehouse.url import parse
 
 
 def test_three_slashes_are_relative_to_the_root() -> None:
-    assert parse("duckdb:///a/b.duckdb", root=Path("/lake")).path == Path("/lake/a/b.duckdb")
+    file = DuckDBFile("duckdb:///a/b.duckdb", Path("/lake/a/b.duckdb"))
+    assert parse(file.url, root=Path("/lake")) == DuckDBWarehouse(file)
 
 
 def test_four_slashes_are_absolute() -> None:
-    assert parse("duckdb:////abs/b.duckdb", root=Path("/lake")).path == Path("/abs/b.duckdb")
+    file = DuckDBFile("duckdb:////abs/b.duckdb", Path("/abs/b.duckdb"))
+    assert parse(file.url, root=Path("/lake")) == DuckDBWarehouse(file)
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("w.duckdb", "warehouse 'w.duckdb' is no URL: write duckdb:///FILE.duckdb"),
         (
-            "postgresql://me:secret@db/taxi?password=secret",
-            "warehouse 'postgresql://db/taxi' is of the kind 'postgresql', and this version loads"
-            " into DuckDB files only: write duckdb:///FILE.duckdb",
+            "w.duckdb",
+            "warehouse 'w.duckdb' is no URL: write duckdb:///FILE.duckdb or"
+            " postgresql://USER@HOST/DATABASE",
+        ),
+        (
+            "mysql://me:se/cret@db/taxi?password=secret",
+            "a warehouse of the kind 'mysql' is unknown to this version, which loads into DuckDB"
+            " files and PostgreSQL: write duckdb:///FILE.duckdb or"
+            " postgresql://USER@HOST/DATABASE",
+        ),
+        (
+            "postgresql://me:secret@db",
+            "the warehouse's postgresql:// URL names no database: write"
+            " postgresql://USER@HOST/DATABASE",
+        ),
+        (
+            "postgresql://me:secret@db/x?sslmod=require",
+            "warehouse postgresql://db/x: libpq knows no parameter 'sslmod': take it out of the"
+            " warehouse's url",
         ),
         (
             "duckdb://w.duckdb",
@@ -43,3 +63,33 @@ def test_four_slashes_are_absolute() -> None:
 def test_a_url_that_names_no_file_is_refused(url: str, message: str) -> None:
     with pytest.raises(InvalidConfig, match=f"^{re.escape(message)}$"):
         parse(url, root=Path("/lake"))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "settings"),
+    [
+        (
+            "postgresql://ada:s%40c@db:5433/taxi?sslmode=require",
+            "postgresql://db:5433/taxi",
+            {"user": "ada", "password": "s@c", "host": "db", "port": "5433", "dbname": "taxi"},
+        ),
+        (
+            "postgresql+psycopg2://ada:se/cr?t@x#@db/taxi?application_name=a@b",
+            "postgresql://db/taxi",
+            {"password": "se/cr?t@x#", "host": "db", "application_name": "a@b"},
+        ),
+        ("postgres:///taxi", "postgresql:///taxi", {"dbname": "taxi"}),
+        (
+            "postgresql://a,[::1]:5434/taxi",
+            "postgresql://a,[::1]:5434/taxi",
+            {"host": "a,::1", "port": ",5434"},
+        ),
+    ],
+)
+def test_a_url_of_postgresql_is_read_and_shown_without_its_secrets(
+    url: str, shown: str, settings: dict[str, str]
+) -> None:
+    server = parse_server(url)
+    assert server.url == shown
+    assert server.settings.items() >= settings.items()
+    assert "secret" not in repr(server)

@@ -1,0 +1,77 @@
+"""Whether rows are kept, stage by stage: source = landed + rejected, published = loaded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lake.catalog.state import State
+from lake.errors import LakeError
+from lake.query.meta import rows
+from lake.warehouse.declared import tables
+from lake.warehouse.ledger import TableLoad, compare
+from lake.warehouse.load import count, holds
+from lake.warehouse.run import table_load, warehouse_url
+
+if TYPE_CHECKING:
+    from lake.lake import Lake
+
+_LANDED = """
+SELECT dataset, sum(rows + rejected)::BIGINT AS source, sum(rows)::BIGINT AS landed,
+  sum(rejected)::BIGINT AS rejected
+FROM meta.versions WHERE current AND starts_with(dataset, 'raw.') GROUP BY dataset ORDER BY dataset
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsLanded:
+    """The rows of what is current of one dataset: `source` is `landed` and `rejected`."""
+
+    dataset: str
+    source: int
+    landed: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """A table and its dataset, in rows; `loaded` are those that the table really has.
+
+    `state` says what is amiss: what is still to be loaded, that the table has other rows than its
+    ledger says, or why the warehouse cannot be asked; `""` if all is well.
+    """
+
+    table: str
+    published: int
+    loaded: int | None
+    state: str
+
+
+def rows_landed(state: State) -> Iterator[RowsLanded]:
+    """Give the rows of every raw dataset."""
+    return (RowsLanded(**row) for row in rows(state, _LANDED))
+
+
+def table_status(lake: "Lake") -> Iterator[TableStatus]:
+    """Give the state of every table that is to be loaded and was published."""
+    for name in tables(lake):
+        if f"curated.{name}" in lake.state.datasets:
+            wanted = table_load(lake, name)
+            try:
+                yield _status(lake, wanted)
+            except LakeError as error:
+                yield TableStatus(wanted.table, wanted.rows, None, str(error))
+
+
+def _status(lake: "Lake", wanted: TableLoad) -> TableStatus:
+    url, root = warehouse_url(lake, None), lake.config.root
+    held = holds(url, wanted.lake_id, wanted.table, root=root)
+    loaded = count(url, wanted.table, root=root)
+    found = compare(wanted, held)
+    written = sum(row.rows for row in held.values() if not row.removed)
+    state = ""
+    if due := len(found.changed) + len(found.removed):
+        state = f"{due} partitions to load"
+    if loaded is not None and held and wanted.mode == "replace" and loaded != written:
+        name = wanted.dataset.removeprefix("curated.")
+        state = f"load: {written} rows by the ledger; run lake load --reconcile {name}"
+    return TableStatus(wanted.table, wanted.rows, loaded, state)

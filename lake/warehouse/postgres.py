@@ -1,0 +1,131 @@
+"""A PostgreSQL database as a warehouse: data and ledger in one transaction.
+
+The second of two loads of one table waits at the table's row in the ledger, and then sees what the
+first one did.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import duckdb
+import psycopg
+
+from lake.errors import MissingExtra
+from lake.query.connect import CONFIG
+from lake.query.sql import identifier, literal
+from lake.warehouse import ledger, postgres_table
+from lake.warehouse.duckdb_file import read_errors, reader_errors
+from lake.warehouse.ledger import TableLoad
+from lake.warehouse.postgres_errors import server_errors
+from lake.warehouse.postgres_server import Server, connect, parse_server
+from lake.warehouse.postgres_table import PostgresTable, fetched
+from lake.warehouse.warehouse import Hook, Rows
+from storage_backends import extensions
+
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+
+# A statement that waits for somebody else's lock gives up after this; a load itself may take hours.
+_SETTINGS = "SET standard_conforming_strings = on; SET lock_timeout = '60s'"
+_LEDGER_KEY = 4_947_003_107_155_427_169
+"""Of the advisory lock under which the ledger is made: PostgreSQL's IF NOT EXISTS is no lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresWarehouse:
+    """A warehouse that is one PostgreSQL database."""
+
+    server: Server
+
+    @property
+    def url(self) -> str:
+        """Its URL without user, password and what else may be a secret."""
+        return self.server.url
+
+    @contextlib.contextmanager
+    def changing(
+        self, load: TableLoad, *, hook: Hook, memory_limit: str | None
+    ) -> Iterator[PostgresTable]:
+        """Give a table within one transaction; see `Warehouse`."""
+        what = f"loading {load.dataset} into {load.table} in {self.url}"
+        with (
+            contextlib.closing(_reader(load, memory_limit)) as reader,
+            connect(self.server) as server,
+            server_errors(server, load, what=what, url=self.url),
+            reader_errors(what),
+            read_errors(what),
+        ):
+            _run(server, _SETTINGS, hook)
+            _make_ledger(server, hook)
+            table = postgres_table.open_table(server, reader, load, hook=hook, warehouse=self.url)
+            table.run("BEGIN ISOLATION LEVEL READ COMMITTED")
+            yield table
+            table.run("COMMIT")
+
+    @contextlib.contextmanager
+    def reading(self) -> "Iterator[_Ledger]":
+        """Connect to look at the ledger."""
+        with (
+            connect(self.server) as server,
+            server_errors(server, None, what=f"looking into {self.url}", url=self.url),
+        ):
+            yield _Ledger(server)
+
+
+def parse(url: str) -> PostgresWarehouse:
+    """Return the warehouse that a `postgresql://` URL names."""
+    return PostgresWarehouse(parse_server(url))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    server: Connection
+
+    @property
+    def home(self) -> str:
+        return postgres_table.ledger_home(self.server)
+
+    def run(self, statement: str) -> Rows:
+        return fetched(self.server, statement)
+
+    def has(self, schema: str, table: str) -> bool:
+        return bool(self.run(postgres_table.columns_query(schema, table)))
+
+    def count(self, schema: str, table: str) -> int:
+        home = f"{identifier(schema)}." if schema else self.home
+        rows: int = self.run(f"SELECT count(*) FROM {home}{identifier(table)}")[0][0]
+        return rows
+
+
+def _reader(load: TableLoad, memory_limit: str | None) -> duckdb.DuckDBPyConnection:
+    reader = duckdb.connect(config={**CONFIG})
+    load.let_read(reader)
+    try:
+        extensions.load(reader, "postgres_scanner", extra="postgres")
+    except ImportError as exc:
+        raise MissingExtra(str(exc)) from exc
+    if memory_limit:
+        reader.execute(f"SET memory_limit = {literal(memory_limit)}")
+    return reader
+
+
+def _make_ledger(server: Connection, hook: Hook) -> None:
+    names = (ledger.TABLES, ledger.LOADS)
+    if all(fetched(server, postgres_table.columns_query("", name)) for name in names):
+        return
+    home = postgres_table.ledger_home(server)
+    statements = (
+        "BEGIN",
+        f"SELECT pg_advisory_xact_lock({_LEDGER_KEY})",
+        *ledger.create(home),
+        "COMMIT",
+    )
+    for statement in statements:
+        _run(server, statement, hook)
+
+
+def _run(server: Connection, statement: str, hook: Hook) -> None:
+    hook(statement)
+    server.execute(statement.encode())
+    hook(statement)

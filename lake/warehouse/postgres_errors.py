@@ -1,0 +1,113 @@
+"""What PostgreSQL says of a load that failed, in one line: what, why, and what to do."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from lake.errors import LakeError, LoadRefused, StoreUnavailable, WarehouseLocked
+from lake.query.sql import identifier, literal
+from lake.warehouse import ledger
+from lake.warehouse.ledger import TableLoad
+
+_LATER = (
+    errors.DeadlockDetected,
+    errors.LockNotAvailable,
+    errors.SerializationFailure,
+)
+# By their classes: connection, resources, operator's hand, the system's own trouble.
+_UNAVAILABLE = ("08", "53", "57", "58", "XX")
+
+
+@contextlib.contextmanager
+def server_errors(
+    server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | None, *, what: str, url: str
+) -> Iterator[None]:
+    """Translate what the server, or the way to it, raises inside.
+
+    Raises:
+        WarehouseLocked: somebody else was in the way. Safe to retry.
+        StoreUnavailable: the server is gone, full or stopping. Safe to retry: the ledger tells
+            whether a COMMIT came through whose answer was lost.
+        LoadRefused: what is to be written is not taken. A retry is no use.
+    """
+    try:
+        yield
+    except errors.InsufficientPrivilege as exc:
+        raise _forbidden(server, load, exc, what, url) from exc
+    except psycopg.Error as exc:
+        raise _told(exc, what) from exc
+
+
+def _told(exc: psycopg.Error, what: str) -> LakeError:
+    said, code = said_by(exc), exc.sqlstate or ""
+    if isinstance(exc, _LATER):
+        return WarehouseLocked(
+            f"{what} met somebody else's work ({said}): nothing was changed; try again"
+        )
+    if isinstance(exc, errors.ReadOnlySqlTransaction):
+        return LoadRefused(
+            f"{what} is refused, as the server takes no changes ({said}): name the primary in the"
+            " warehouse's url, or a role that may write"
+        )
+    if not code and isinstance(exc, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return StoreUnavailable(
+            f"{what} lost the server ({said}): it is done whole or not at all; load again, which"
+            " finds out and completes it"
+        )
+    if code.startswith(_UNAVAILABLE):
+        return StoreUnavailable(
+            f"{what} broke off ({said}): nothing was changed; put that right, then load again"
+        )
+    return LoadRefused(f"{what} failed ({said}): nothing was changed; put that right, then load")
+
+
+def said_by(exc: psycopg.Error) -> str:
+    """Return the first line of what the server says, which holds no values of the data."""
+    text = exc.diag.message_primary or str(exc).strip().partition("\n")[0] or type(exc).__name__
+    return " ".join(text.split())
+
+
+def _forbidden(
+    server: "psycopg.Connection[tuple[Any, ...]]",
+    load: TableLoad | None,
+    exc: psycopg.Error,
+    what: str,
+    url: str,
+) -> LoadRefused:
+    said = said_by(exc)
+    advice = "let somebody who may grant it that right"
+    with contextlib.suppress(psycopg.Error):
+        server.rollback()
+        advice = _advice(server, load)
+    return LoadRefused(
+        f"{what} is refused ({said}): nothing was changed; {advice}, then load again"
+    )
+
+
+def _advice(server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | None) -> str:
+    """Return the statement that gives this role the right that it lacks."""
+    role, here = _one(server, "SELECT current_user, coalesce(current_schema(), 'public')")
+    schema, name = ledger.table_name(load.table) if load else ("", "")
+    me = identifier(role)
+    table = f"{identifier(schema or here)}.{identifier(name)}"
+    owner = _one(
+        server,
+        "SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner"
+        f" WHERE c.oid = to_regclass({literal(table)})",
+    )
+    if owner and owner[0] != role:
+        return f"let {owner[0]}, whose table it is, run: ALTER TABLE {table} OWNER TO {me}"
+    if schema and not _one(server, f"SELECT 1 FROM pg_namespace WHERE nspname = {literal(schema)}"):
+        return (
+            f"there is no schema {schema}, so let somebody who may run: CREATE SCHEMA"
+            f" {identifier(schema)} AUTHORIZATION {me}"
+        )
+    both = ", ".join(identifier(one) for one in dict.fromkeys((here, schema or here)))
+    return f"let somebody who may run: GRANT USAGE, CREATE ON SCHEMA {both} TO {me}"
+
+
+def _one(server: "psycopg.Connection[tuple[Any, ...]]", query: str) -> tuple[Any, ...]:
+    return server.execute(query.encode()).fetchone() or ()

@@ -1,0 +1,186 @@
+"""One table of a PostgreSQL database, within the transaction of a load."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import psycopg
+
+from lake.errors import InvalidName, LoadRefused
+from lake.query.sql import identifier, literal
+from lake.warehouse import ledger
+from lake.warehouse.ledger import PartitionLoad, TableLoad
+from lake.warehouse.postgres_copy import copy
+from lake.warehouse.postgres_types import (
+    NAME_BYTES,
+    exported,
+    postgres_type,
+    refuse_long_names,
+    takes,
+    widens,
+)
+from lake.warehouse.rows import shown, spelt
+from lake.warehouse.warehouse import Hook, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresTable:
+    """A table under way; see `Table`. `reader` is a DuckDB that may read what was published."""
+
+    server: "psycopg.Connection[tuple[Any, ...]]"
+    reader: duckdb.DuckDBPyConnection
+    hook: Hook
+    load: TableLoad
+    warehouse: str
+    home: str
+    name: str
+    given: Mapping[str, str]
+
+    def run(self, statement: str) -> Rows:
+        """Run one statement in the server, between two calls of the hook."""
+        self.hook(statement)
+        rows = fetched(self.server, statement)
+        self.hook(statement)
+        return rows
+
+    def read(self, query: str) -> Rows:
+        """Return the rows of a DuckDB query over published files."""
+        return self.reader.execute(query).fetchall()
+
+    def columns(self) -> dict[str, str]:
+        """Return the table's columns and their types, in order; none if there is no table."""
+        schema, name = ledger.table_name(self.load.table)
+        found = self.run(columns_query(schema, name))
+        if any(kind not in ("r", "p") for _, _, kind in found):
+            raise LoadRefused(
+                f"{self.load.table} in {self.warehouse} is a view or a foreign table: give"
+                f" {self.load.dataset} another table in [warehouse.tables]"
+            )
+        return {column: type_ for column, type_, _ in found}
+
+    def make_schema(self) -> None:
+        """Make the table's schema where it is not there: to try where it is needs a right."""
+        schema, _ = ledger.table_name(self.load.table)
+        known = f"SELECT 1 FROM pg_namespace WHERE nspname = {literal(schema)}"
+        if schema and not self.run(known):
+            self.run(f"CREATE SCHEMA {identifier(schema)}")
+
+    def guard(self) -> None:
+        """Keep other writers out until the end; readers go on."""
+        self.run(f"LOCK TABLE {self.name} IN SHARE ROW EXCLUSIVE MODE")
+
+    def widened(self, column: str, *, held: str) -> str:
+        """Return the type that a column must get; `held` if it takes all as it is."""
+        load, given = self.load, self.given[column]
+        if takes(held, given):
+            return held
+        if widens(held, given):
+            return given
+        what = (
+            f"column {column} of table {load.table} in {self.warehouse} is {held}, and in"
+            f" {load.dataset} at commit {load.commit} it is {given}: nothing was changed;"
+        )
+        if takes(given, held):
+            raise LoadRefused(
+                f"{what} to widen it PostgreSQL writes the table anew, so run yourself: ALTER TABLE"
+                f" {self.name} ALTER COLUMN {identifier(column)} TYPE {given}"
+            )
+        raise LoadRefused(
+            f"{what} cast it in the model, or drop the table, and the next load makes it anew"
+        )
+
+    def fill(self, partition: PartitionLoad, *, into: str, types: Mapping[str, str]) -> int:
+        """Copy a partition's rows into a table of these columns; return how many came."""
+        names, kinds = spelt(self, types), dict(self.load.columns)
+        items = ", ".join(exported(name, kinds[name], types[names[name]]) for name in names)
+        statement = (
+            f"COPY {into} ({', '.join(map(identifier, names.values()))}) FROM STDIN (FORMAT binary)"
+        )
+        self.hook(statement)
+        select = f"SELECT {items} FROM (\n{partition.select}\n) AS published"
+        try:
+            arrived = copy(self.reader, select, self.server, statement)
+        except duckdb.InvalidInputException:
+            self._refuse_nul(partition)
+            raise
+        self.hook(statement)
+        return arrived
+
+    def _refuse_nul(self, partition: PartitionLoad) -> None:
+        """Name the text with a NUL character, if that is what DuckDB could not send."""
+        names = [name for name, type_ in self.load.columns if type_ == "VARCHAR"]
+        for name in names:
+            query = f"FROM (\n{partition.select}\n) WHERE contains({identifier(name)}, chr(0))"
+            count = self.read(f"SELECT count(*) {query}")[0][0]
+            if count:
+                raise LoadRefused(
+                    f"column {name} of {shown(self, partition.partition)} holds a NUL character in"
+                    f" {count} rows, which no text of PostgreSQL can: nothing was changed; take it"
+                    f" out in the model with replace({identifier(name)}, chr(0), '')"
+                )
+
+
+def open_table(
+    server: "psycopg.Connection[tuple[Any, ...]]",
+    reader: duckdb.DuckDBPyConnection,
+    load: TableLoad,
+    *,
+    hook: Hook,
+    warehouse: str,
+) -> PostgresTable:
+    """Return the table of `load`, with the load's types spelt as PostgreSQL spells them.
+
+    Raises:
+        LoadRefused: a column has no type in PostgreSQL, or a name that it would cut.
+        InvalidName: the table's own name is too long.
+    """
+    schema, name = ledger.table_name(load.table)
+    for part in (schema, name):
+        if len(part) > NAME_BYTES:
+            raise InvalidName(
+                f"{load.table!r} is no table of PostgreSQL, whose names have {NAME_BYTES} bytes at"
+                " most: give it a shorter one in [warehouse.tables]"
+            )
+    given = {
+        column: postgres_type(type_, column=column, dataset=load.dataset)
+        for column, type_ in load.columns
+    }
+    refuse_long_names(given, dataset=load.dataset)
+    home = ledger_home(server)
+    of_table = f"{identifier(schema)}." if schema else home
+    return PostgresTable(
+        server=server,
+        reader=reader,
+        hook=hook,
+        load=load,
+        warehouse=warehouse,
+        home=home,
+        name=of_table + identifier(name),
+        given=given,
+    )
+
+
+def fetched(server: "psycopg.Connection[tuple[Any, ...]]", statement: str) -> Rows:
+    """Run one statement; return its rows, none where it gives none."""
+    done = server.execute(statement.encode())
+    return done.fetchall() if done.description else []
+
+
+def ledger_home(server: "psycopg.Connection[tuple[Any, ...]]") -> str:
+    """Return the ledger's schema, the one in which this role makes tables, quoted, with its dot."""
+    found = fetched(server, "SELECT current_schema()")[0][0]
+    return f"{identifier(found or 'public')}."
+
+
+def columns_query(schema: str, name: str) -> str:
+    """Return the query of a table's columns: names, types, kind; `""` is the default schema."""
+    of_schema = literal(schema) if schema else "current_schema()"
+    return (
+        "SELECT a.attname, format_type(a.atttypid, a.atttypmod), c.relkind::text"
+        " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        f" WHERE n.nspname = {of_schema} AND c.relname = {literal(name)}"
+        " AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped"
+        " ORDER BY a.attnum"
+    )

@@ -1,0 +1,82 @@
+"""The rows of a partition in a warehouse's table: found, counted, deleted, added."""
+
+from collections.abc import Mapping, Sequence
+
+from lake.errors import LoadRefused
+from lake.layout import partition_values
+from lake.query.sql import identifier, literal
+from lake.warehouse.ledger import PartitionLoad
+from lake.warehouse.warehouse import Table
+
+_AT_ONCE = 500
+"""Partitions that are counted in one query; PostgreSQL takes 1,664 columns."""
+
+
+def delete(table: Table, partition: str, types: Mapping[str, str]) -> None:
+    """Take a partition's rows out of the table."""
+    table.run(f"DELETE FROM {table.name} WHERE {within(table, partition, types)}")
+
+
+def insert(table: Table, partition: PartitionLoad, types: Mapping[str, str], into: str) -> None:
+    """Add a partition's rows to a table of these columns, as many as were published."""
+    refuse_other_columns(table, partition)
+    arrived = table.fill(partition, into=into, types=types)
+    if arrived != partition.rows:
+        raise LoadRefused(
+            f"{shown(table, partition.partition)} has {partition.rows} rows, and {arrived}"
+            f" arrived in {table.load.table}: nothing was changed; run lake verify"
+            f" {table.load.dataset}"
+        )
+
+
+def counts(table: Table, partitions: Sequence[str], types: Mapping[str, str]) -> list[int]:
+    """Return how many rows the table has of each of some partitions, in one look at it."""
+    found: list[int] = []
+    for start in range(0, len(partitions), _AT_ONCE):
+        some = partitions[start : start + _AT_ONCE]
+        asked = (f"count(*) FILTER (WHERE {within(table, one, types)})" for one in some)
+        found += table.run(f"SELECT {', '.join(asked)} FROM {table.name}")[0]
+    return found
+
+
+def within(table: Table, partition: str, types: Mapping[str, str]) -> str:
+    """Return the condition that finds a partition's rows in the table, by the keys' columns."""
+    names = {name.lower(): name for name in types}
+    conditions = []
+    for key, value in partition_values(partition).items():
+        if key.lower() not in names:
+            raise LoadRefused(
+                f"table {table.load.table} in {table.warehouse} has no column {key}, by which"
+                f" the rows of {shown(table, partition)} are found: nothing was changed; drop"
+                " the table, and the next load makes it anew"
+            )
+        name = names[key.lower()]
+        conditions.append(f"{identifier(name)} = CAST({literal(value)} AS {types[name]})")
+    return " AND ".join(conditions) or "true"
+
+
+def spelt(table: Table, types: Mapping[str, str]) -> dict[str, str]:
+    """Return the load's columns, each with its name as the table has it: case may differ."""
+    names = {name.lower(): name for name in types}
+    return {name: name if name in types else names[name.lower()] for name in table.given}
+
+
+def refuse_other_columns(table: Table, partition: PartitionLoad) -> None:
+    """Refuse a SELECT of other types than announced: the load would cast them, with loss."""
+    found = table.read(f"DESCRIBE (\n{partition.select}\n)")
+    types = {row[0].lower(): row[1] for row in found}
+    for name, given in table.load.columns:
+        there = types.get(name.lower(), "not there")
+        if there != given:
+            raise LoadRefused(
+                f"{shown(table, partition.partition)}: column {name} is {there} in its files,"
+                f" and {given} in the dataset: nothing was changed; run lake verify"
+                f" {table.load.dataset}"
+            )
+
+
+def shown(table: Table, partition: str) -> str:
+    """Return how a partition is named in messages."""
+    load = table.load
+    where = f"{load.dataset}/{partition}" if partition else load.dataset
+    return f"{where} at commit {load.commit}"

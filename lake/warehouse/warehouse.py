@@ -1,0 +1,101 @@
+"""What a warehouse is to a load: the contract that each kind keeps.
+
+A kind is a module with a class that is a `Warehouse`, its scheme in `url.py`, and a fixture in
+`tests/warehouse/conftest.py`: one suite runs over all of them. What a load does is said once, in
+`transaction.py`, in the SQL that they share.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias
+
+from lake.warehouse.ledger import PartitionLoad, TableLoad
+
+Rows: TypeAlias = list[tuple[Any, ...]]
+Hook: TypeAlias = Callable[[str], None]
+"""Called with every statement, before it and after it."""
+
+
+class Ledger(Protocol):
+    """A warehouse that is open to be looked at."""
+
+    @property
+    def home(self) -> str:
+        """The ledger's schema, quoted, with its dot."""
+
+    def run(self, statement: str) -> Rows:
+        """Return the rows of one query."""
+
+    def has(self, schema: str, table: str) -> bool:
+        """Tell whether there is such a table; the schema `""` is the default one."""
+
+    def count(self, schema: str, table: str) -> int:
+        """Return how many rows a table has."""
+
+
+class Table(Protocol):
+    """One table of a warehouse, within the transaction that changes it."""
+
+    @property
+    def load(self) -> TableLoad:
+        """What the table is to hold."""
+
+    @property
+    def warehouse(self) -> str:
+        """The warehouse's URL, as it may be written down."""
+
+    @property
+    def home(self) -> str:
+        """The ledger's schema, quoted, with its dot."""
+
+    @property
+    def name(self) -> str:
+        """The table's name, qualified and quoted."""
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """The load's columns, with their types as the warehouse spells them."""
+
+    def run(self, statement: str) -> Rows:
+        """Run one statement in the warehouse, between two calls of the hook."""
+
+    def read(self, query: str) -> Rows:
+        """Return the rows of a DuckDB query over published files."""
+
+    def columns(self) -> dict[str, str]:
+        """Return the table's columns, as they are written there, and their types, in order."""
+
+    def make_schema(self) -> None:
+        """Make the table's schema where it is not there."""
+
+    def guard(self) -> None:
+        """Keep other writers out of the table until the end of the transaction."""
+
+    def widened(self, column: str, *, held: str) -> str:
+        """Return the type that a column of the type `held` must get; itself if it may stay.
+
+        Raises:
+            LoadRefused: the column cannot take what is published, as it is or widened.
+        """
+
+    def fill(self, partition: PartitionLoad, *, into: str, types: Mapping[str, str]) -> int:
+        """Add a partition's rows to `into`, a table with these columns; return how many came."""
+
+
+class Warehouse(Protocol):
+    """A place that tables are loaded into."""
+
+    @property
+    def url(self) -> str:
+        """How its owner named it, without what may be a secret."""
+
+    def changing(
+        self, load: TableLoad, *, hook: Hook, memory_limit: str | None
+    ) -> AbstractContextManager[Table]:
+        """Give a table within one transaction, committed at the end; an error undoes it all.
+
+        The ledger is made if it is not there. What goes wrong inside is told in one line.
+        """
+
+    def reading(self) -> AbstractContextManager[Ledger | None]:
+        """Open the warehouse to look at its ledger; None if there is none. Nothing is changed."""

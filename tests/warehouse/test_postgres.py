@@ -1,0 +1,366 @@
+"""PostgreSQL as a warehouse: types, what survives a load, and what is refused in one line."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lake.errors import (
+    InvalidName,
+    LakeError,
+    LoadRefused,
+    StoreRefused,
+    StoreUnavailable,
+    WarehouseLocked,
+)
+from lake.warehouse.load import TableLoad, describe, load
+from tests import servers
+from tests.warehouse.places import Place
+
+Publish = Callable[..., TableLoad]
+SECRET = "kanarienvogel"
+
+
+@pytest.fixture
+def warehouse(postgres_warehouse: Place) -> Place:
+    return postgres_warehouse
+
+
+def one_row(publish: Publish, commit: int = 1, **columns: tuple[str, str]) -> TableLoad:
+    """Return a load of one row into `t`: of each column its type and its value."""
+    select = ", ".join(f'CAST({value} AS {t}) AS "{name}"' for name, (t, value) in columns.items())
+    base = publish(commit, {"2024-01": [1]}, table="t")
+    partition = dataclasses.replace(
+        base.partitions[0], partition="", select=f"SELECT {select}", content=str(commit)
+    )
+    types = tuple((name, type_) for name, (type_, _) in columns.items())
+    return dataclasses.replace(base, columns=types, partitions=(partition,))
+
+
+TYPES = [
+    ("BOOLEAN", "true", "boolean", "true"),
+    ("TINYINT", "-128", "smallint", "-128"),
+    ("UTINYINT", "255", "smallint", "255"),
+    ("USMALLINT", "65535", "integer", "65535"),
+    ("UINTEGER", "4294967295", "bigint", "4294967295"),
+    ("UBIGINT", "18446744073709551615", "numeric(20,0)", "18446744073709551615"),
+    ("BIGINT", "-9223372036854775808", "bigint", "-9223372036854775808"),
+    ("FLOAT", "0.1", "real", "0.1"),
+    ("DOUBLE", "'-inf'", "double precision", "-Infinity"),
+    ("DOUBLE", "5e-324", "double precision", "5e-324"),
+    ("DECIMAL(38,10)", "'-1234567890123456789012345678.0123456789'", "numeric(38,10)", None),
+    ("VARCHAR", "'it''s é 💡\n\\'", "text", "it's é 💡\n\\"),
+    ("BLOB", "'\\x00\\xFF'", "bytea", "\\x00ff"),
+    ("DATE", "'infinity'", "date", "infinity"),
+    ("DATE", "'0044-03-15 (BC)'", "date", "0044-03-15 BC"),
+    ("TIME", "'23:59:59.999999'", "time without time zone", "23:59:59.999999"),
+    ("TIMESTAMP", "'1969-12-31 23:59:59.999999'", "timestamp without time zone", None),
+    ("TIMESTAMP_MS", "'2024-01-01 00:00:00.5'", "timestamp without time zone", None),
+    (
+        "TIMESTAMP WITH TIME ZONE",
+        "'2024-01-01 00:00:00+00'",
+        "timestamp with time zone",
+        "2024-01-01 00:00:00+00",
+    ),
+    ("UUID", "'0b5e0000-0000-4000-8000-000000000001'", "uuid", None),
+    ("INTERVAL", "'14 months 3 days 00:00:01'", "interval", "1 year 2 mons 3 days 00:00:01"),
+    ("ENUM('a', 'b')", "'b'", "text", "b"),
+    ("INTEGER[]", "[1, NULL, 3]", "integer[]", "{1,NULL,3}"),
+    ("VARCHAR[]", "['a,b', '']", "character varying[]", '{"a,b",""}'),
+    ("DECIMAL(20,2)[]", "['123456789012345678.25']", "jsonb", "[123456789012345678.25]"),
+    ("INTEGER[][]", "[[1], [2, 3]]", "jsonb", "[[1], [2, 3]]"),
+    ("STRUCT(a INTEGER, b VARCHAR[])", "{'a': 1, 'b': ['x']}", "jsonb", '{"a": 1, "b": ["x"]}'),
+    ("MAP(VARCHAR, BIGINT)", "MAP {'k': 9007199254740993}", "jsonb", '{"k": 9007199254740993}'),
+]
+
+
+def test_every_type_arrives_exactly(tmp_path: Path, warehouse: Place, publish: Publish) -> None:
+    columns: dict[str, Any] = {
+        f"c{i}": (type_, value) for i, (type_, value, *_) in enumerate(TYPES)
+    }
+    columns |= {f"n{i}": (type_, "NULL") for i, (type_, *_) in enumerate(TYPES)}
+    load(warehouse.url, one_row(publish, **columns), root=tmp_path)
+    names = [f"c{i}" for i in range(len(TYPES))]
+    found = warehouse.run(
+        "SET timezone = 'UTC'; SELECT 1",
+        f"SELECT {', '.join(f'{n}::text' for n in names)} FROM t",
+        f"SELECT count(*) FROM t WHERE num_nonnulls({', '.join(f'n{n[1:]}' for n in names)}) = 0",
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attnum > 0"
+        " AND attrelid = 't'::regclass AND attname LIKE 'c%' ORDER BY attnum",
+    )
+    wanted = tuple(said if said is not None else value.strip("'") for _, value, _, said in TYPES)
+    assert found[-len(TYPES) - 2] == wanted
+    assert found[-len(TYPES) - 1] == (1,)
+    assert [row[0] for row in found[-len(TYPES) :]] == [type_ for _, _, type_, _ in TYPES]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "cast"),
+    [
+        ("HUGEINT", "1", 'CAST("n" AS DECIMAL(38,0))'),
+        ("UHUGEINT", "1", 'CAST("n" AS VARCHAR)'),
+        ("TIMESTAMP_NS", "'2024-01-01'", 'CAST("n" AS TIMESTAMP)'),
+        ("TIME WITH TIME ZONE", "'10:00+01'", 'CAST("n" AS TIME)'),
+        ("BIT", "'101'", 'CAST("n" AS VARCHAR)'),
+    ],
+)
+def test_a_type_without_an_exact_one_is_refused_with_the_cast_to_write(
+    tmp_path: Path, warehouse: Place, publish: Publish, type_: str, value: str, cast: str
+) -> None:
+    message = (
+        f"column n of curated.daily is {type_}, for which PostgreSQL has no exact type: nothing"
+        f" was changed; write {cast} in the model"
+    )
+    with pytest.raises(LoadRefused, match=f"^{re.escape(message)}$"):
+        load(warehouse.url, one_row(publish, n=(type_, value)), root=tmp_path)
+
+
+def test_nul_in_a_text_is_named(tmp_path: Path, warehouse: Place, publish: Publish) -> None:
+    bad = one_row(publish, a=("VARCHAR", "'fine'"), b=("VARCHAR", "'x' || chr(0)"))
+    with pytest.raises(LoadRefused) as refused:
+        load(warehouse.url, bad, root=tmp_path)
+    assert str(refused.value) == (
+        "column b of curated.daily at commit 1 holds a NUL character in 1 rows, which no text of"
+        ' PostgreSQL can: nothing was changed; take it out in the model with replace("b",'
+        " chr(0), '')"
+    )
+    assert describe(warehouse.url, root=tmp_path) == ()
+
+
+def test_reserved_words_and_other_cases_are_quoted(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    first = one_row(publish, select=("INTEGER", "1"), User=("INTEGER", "2"))
+    load(warehouse.url, dataclasses.replace(first, table="order"), root=tmp_path)
+    again = one_row(publish, 2, SELECT=("INTEGER", "3"), user=("INTEGER", "4"))
+    load(warehouse.url, dataclasses.replace(again, table="order"), root=tmp_path)
+    assert warehouse.run('SELECT "select", "User" FROM "order"') == [(3, 4)]
+
+
+def test_names_that_postgresql_would_cut_are_refused(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    long = "é" * 32
+    with pytest.raises(LoadRefused, match=rf"^column {long} of curated.daily has a name of 64 byt"):
+        load(warehouse.url, one_row(publish, 1, **{long: ("INTEGER", "1")}), root=tmp_path)
+    with pytest.raises(InvalidName, match=r"whose names have 63 bytes at most: give it a shorter"):
+        load(warehouse.url, publish(1, {}, table="t" * 64), root=tmp_path)
+
+
+def test_descriptions_become_comments(tmp_path: Path, warehouse: Place, publish: Publish) -> None:
+    words = {"comments": (("trips", "How many; it's a count"),), "description": "Per day"}
+    load(warehouse.url, publish(1, {"2024-01": [3]}, **words), root=tmp_path)
+    found = warehouse.run(warehouse.comment, "SELECT col_description('marts.daily'::regclass, 2)")
+    assert found == [("Per day",), ("How many; it's a count",)]
+
+
+def test_what_people_hang_on_a_table_survives(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    load(warehouse.url, publish(1, {"2024-01": [3], "2024-02": [5]}), root=tmp_path)
+    role = f"reader_{warehouse.shown.rpartition('/')[2]}"
+    warehouse.run(
+        f"CREATE ROLE {role}",
+        f"GRANT SELECT ON marts.daily TO {role}",
+        "CREATE INDEX by_trips ON marts.daily (trips)",
+        "CREATE VIEW totals AS SELECT sum(trips) AS n FROM marts.daily",
+        "COMMENT ON COLUMN marts.daily.day IS 'by hand'",
+    )
+    second = publish(2, {"2024-01": [4], "2024-03": [6]})
+    partitions = (
+        dataclasses.replace(p, select=f"SELECT *, 1 AS fee FROM ({p.select})")
+        for p in second.partitions
+    )
+    columns = (*second.columns, ("fee", "INTEGER"))
+    wider = dataclasses.replace(second, columns=columns, partitions=tuple(partitions))
+    assert load(warehouse.url, wider, root=tmp_path).rows == 2
+    found = warehouse.run(
+        "SELECT n FROM totals",
+        f"SELECT has_table_privilege('{role}', 'marts.daily', 'SELECT')",
+        "SELECT indexname FROM pg_indexes WHERE tablename = 'daily'",
+        "SELECT col_description('marts.daily'::regclass, 1)",
+        f"DROP OWNED BY {role}; DROP ROLE {role}",
+    )
+    assert found == [(10,), (True,), ("by_trips",), ("by hand",)]
+
+
+def test_a_number_is_widened_where_that_writes_nothing_anew(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    load(warehouse.url, one_row(publish, n=("DECIMAL(4,2)", "1.5")), root=tmp_path)
+    before = warehouse.run("SELECT pg_relation_filenode('t')")
+    load(warehouse.url, one_row(publish, 2, n=("DECIMAL(9,2)", "1234567.25")), root=tmp_path)
+    assert warehouse.run("SELECT n::text FROM t") == [("1234567.25",)]
+    assert warehouse.run("SELECT pg_relation_filenode('t')") == before
+    load(warehouse.url, one_row(publish, 3, n=("DECIMAL(3,1)", "2.5")), root=tmp_path)
+    assert warehouse.run("SELECT n::text FROM t") == [("2.50",)]
+
+
+def test_a_type_that_needs_a_rewrite_is_refused_with_the_statement_to_run(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    load(warehouse.url, one_row(publish, n=("INTEGER", "1")), root=tmp_path)
+    wide = one_row(publish, 2, n=("BIGINT", "5000000000"))
+    with pytest.raises(LoadRefused) as refused:
+        load(warehouse.url, wide, root=tmp_path)
+    statement = 'ALTER TABLE "public"."t" ALTER COLUMN "n" TYPE bigint'
+    assert str(refused.value) == (
+        f"column n of table t in {warehouse.shown} is integer, and in curated.daily at commit 2 it"
+        " is bigint: nothing was changed; to widen it PostgreSQL writes the table anew, so run"
+        f" yourself: {statement}"
+    )
+    warehouse.run(statement)
+    load(warehouse.url, wide, root=tmp_path)
+    assert warehouse.run("SELECT n FROM t") == [(5_000_000_000,)]
+
+
+def test_a_view_in_the_place_of_the_table_is_refused(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    warehouse.run("CREATE VIEW t AS SELECT 1 AS n")
+    with pytest.raises(LoadRefused, match=r"^t in \S+ is a view or a foreign table: give curated"):
+        load(warehouse.url, one_row(publish, n=("INTEGER", "1")), root=tmp_path)
+
+
+def test_rows_that_break_off_in_the_middle_are_taken_back(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    base = one_row(publish, n=("BIGINT", "1"))
+    select = "SELECT CASE WHEN i < 90000 THEN i ELSE error('lost') END AS n FROM range(100000) r(i)"
+    for rows in (90_000, 100_000):
+        cut = dataclasses.replace(base.partitions[0], select=select, rows=rows)
+        with pytest.raises(LoadRefused, match=r"failed \(lost\): nothing was changed; put that"):
+            load(warehouse.url, dataclasses.replace(base, partitions=(cut,)), root=tmp_path)
+    assert describe(warehouse.url, root=tmp_path) == ()
+
+
+def test_a_constraint_of_somebodys_is_kept_and_named(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path)
+    warehouse.run("ALTER TABLE marts.daily ADD CONSTRAINT few CHECK (trips < 10)")
+    with pytest.raises(LoadRefused) as refused:
+        load(warehouse.url, publish(2, {"2024-01": [30]}), root=tmp_path)
+    assert str(refused.value) == (
+        f"loading curated.daily into marts.daily in {warehouse.shown} failed (new row for relation"
+        ' "daily" violates check constraint "few"): nothing was changed; put that right, then load'
+    )
+    assert warehouse.run("SELECT trips FROM marts.daily") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "kind"),
+    [
+        ("53100", "No space left on device", StoreUnavailable),
+        ("57014", "canceling statement due to user request", StoreUnavailable),
+        ("40001", "could not serialize access", WarehouseLocked),
+        ("P0001", "not on Sundays", LoadRefused),
+    ],
+)
+def test_what_the_server_fails_of_is_told_in_one_line_and_changes_nothing(
+    tmp_path: Path,
+    warehouse: Place,
+    publish: Publish,
+    code: str,
+    said: str,
+    kind: type[LakeError],
+) -> None:
+    load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path)
+    warehouse.run(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$BEGIN RAISE EXCEPTION '{said}' USING ERRCODE = '{code}'; END$$",
+        "CREATE TRIGGER fail BEFORE INSERT ON marts.daily EXECUTE FUNCTION fail()",
+    )
+    with pytest.raises(kind, match=rf"^loading curated.daily into marts.daily in \S+ .*\({said}\)"):
+        load(warehouse.url, publish(2, {"2024-01": [4]}), root=tmp_path)
+    warehouse.run("DROP TRIGGER fail ON marts.daily")
+    assert warehouse.run("SELECT trips FROM marts.daily") == [(3,)]
+    assert load(warehouse.url, publish(2, {"2024-01": [4]}), root=tmp_path).rows == 1
+
+
+def login(warehouse: Place, more: str = "") -> tuple[str, str]:
+    """Make a role of this database; return its name and its URL."""
+    role = f"r_{warehouse.shown.rpartition('/')[2]}"
+    warehouse.run(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRET}'{more}")
+    return role, f"postgresql://{role}:{SECRET}@{warehouse.shown.removeprefix('postgresql://')}"
+
+
+def test_a_role_that_may_not_write_is_told_what_it_lacks(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    role, url = login(warehouse)
+    job = publish(1, {"2024-01": [3]})
+    steps = [
+        (
+            "permission denied for schema public",
+            f'GRANT USAGE, CREATE ON SCHEMA "public", "marts" TO "{role}"',
+        ),
+        ("permission denied for database", f'CREATE SCHEMA "marts" AUTHORIZATION "{role}"'),
+    ]
+    warehouse.run(f'GRANT USAGE, CREATE ON SCHEMA public TO "{role}"')
+    with pytest.raises(LoadRefused) as refused:
+        load(url, job, root=tmp_path)
+    assert f": {steps[1][1]}, then load again" in str(refused.value)
+    assert steps[1][0] in str(refused.value)
+    warehouse.run(steps[1][1])
+    assert load(url, job, root=tmp_path).rows == 1
+    warehouse.run(
+        "ALTER TABLE marts.daily OWNER TO clearlake",
+        f'GRANT ALL ON marts.daily TO "{role}"',
+    )
+    with pytest.raises(LoadRefused) as refused:
+        load(url, publish(2, {"2024-01": [4]}), root=tmp_path)
+    statement = f'ALTER TABLE "marts"."daily" OWNER TO "{role}"'
+    assert str(refused.value) == (
+        f"loading curated.daily into marts.daily in {warehouse.shown} is refused (must be owner of"
+        " table daily): nothing was changed; let clearlake, whose table it is, run:"
+        f" {statement}, then load again"
+    )
+    warehouse.run(statement)
+    assert load(url, publish(2, {"2024-01": [4]}), root=tmp_path).rows == 1
+    warehouse.run(f'REASSIGN OWNED BY "{role}" TO clearlake', f'DROP OWNED BY "{role}"')
+    with pytest.raises(LoadRefused) as refused:
+        load(url, publish(3, {"2024-01": [5]}), root=tmp_path)
+    assert SECRET not in str(refused.value)
+    warehouse.run(f'DROP ROLE "{role}"')
+
+
+def test_a_server_that_takes_no_changes_is_told(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    url = f"{warehouse.url}?options=-c%20default_transaction_read_only%3Don"
+    with pytest.raises(
+        LoadRefused, match=r"is refused, as the server takes no changes \(cannot ex"
+    ):
+        load(url, publish(1, {"2024-01": [3]}), root=tmp_path)
+
+
+def test_who_cannot_connect_is_told_why_and_no_password(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    job = publish(1, {"2024-01": [3]})
+    wrong = re.sub(r":[^:@/]+@", f":{SECRET}@", warehouse.url)
+    with pytest.raises(StoreRefused) as refused:
+        load(wrong, job, root=tmp_path)
+    assert "password authentication failed" in str(refused.value)
+    assert str(refused.value).startswith(f"warehouse {warehouse.shown} refuses the connection (")
+    nowhere = f"postgresql://ada:{SECRET}@127.0.0.1:{servers.free_port()}/taxi"
+    with pytest.raises(StoreUnavailable, match=r"cannot be reached \(.*\): start it") as down:
+        load(nowhere, job, root=tmp_path)
+    with pytest.raises(StoreRefused, match=r'database "nope" does not exist'):
+        load(f"{warehouse.url.rpartition('/')[0]}/nope", job, root=tmp_path)
+    assert not isinstance(down.value, StoreRefused)
+    for said in (str(refused.value), str(down.value)):
+        assert SECRET not in said
+        assert "\n" not in said
+
+
+def test_statements_hold_no_secret(tmp_path: Path, warehouse: Place, publish: Publish) -> None:
+    seen: list[Any] = []
+    load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path, statement_hook=seen.append)
+    password = warehouse.url.partition("@")[0].rpartition(":")[2]
+    assert seen
+    assert not [text for text in seen if password in text]
