@@ -21,7 +21,8 @@ NAMES = {
     "verify": "benchmarks.verify",
     "commits": "benchmarks.commits",
     "buckets": "benchmarks.buckets",
-    "postgres": "benchmarks.land_postgres",
+    "land_postgres": "benchmarks.land_postgres",
+    "load_postgres": "benchmarks.load_postgres",
 }
 
 

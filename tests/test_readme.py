@@ -13,7 +13,7 @@ import pytest
 
 import lake
 from lake.cli.verbs import VERBS
-from lake.config import load
+from lake.config import TableConfig, load
 from lake.errors import VersionHeld
 from lake.models.parse import parse_model
 from tests.databases import Shop, rows
@@ -75,6 +75,15 @@ def test_the_database_source_lands_what_is_newer(
         lk.land_sources()
     assert rows(lk, "SELECT count(*) FROM raw.orders") == [(2,)]
     assert rows(lk, "SELECT count(*) FROM raw.orders__current") == [(1,)]
+
+
+def test_a_table_is_merged_as_the_readme_says(tmp_path: Path) -> None:
+    (text,) = (block for block in blocks("toml") if "merge_on" in block)
+    (tmp_path / "lake.toml").write_text(text)
+    environ = {"PGPASSWORD": "p@ss/word"}
+    config = load(tmp_path / "lake.toml", env=None, environ=environ, cwd=tmp_path)
+    assert config.warehouse.url == "postgresql://loader:p@ss/word@db.example.org/ny_taxi"
+    assert config.warehouse.tables["orders"] == TableConfig("marts.orders", "merge", ("id",))
 
 
 def test_the_contract_keeps_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

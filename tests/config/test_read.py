@@ -285,6 +285,20 @@ def test_variables_of_another_env_and_of_a_source_need_not_be_set(tmp_path: Path
             "[warehouse.tables.a] table = 'x;y' is no table: write NAME or SCHEMA.NAME",
         ),
         (
+            '[warehouse]\nload = ["a"]\n[warehouse.tables.a]\nmode = "upsert"\n',
+            "[warehouse.tables.a] mode = 'upsert' is no mode: there is append, merge, replace",
+        ),
+        (
+            '[warehouse]\nload = ["a"]\n[warehouse.tables.a]\nmode = "merge"\n',
+            "[warehouse.tables.a] mode = 'merge' goes with merge_on: write merge_on = [\"KEY\"] to"
+            ' merge, or mode = "replace" or "append" alone',
+        ),
+        (
+            '[warehouse]\nload = ["a"]\n[warehouse.tables.a]\nmode = "append"\nmerge_on = ["id"]\n',
+            "[warehouse.tables.a] mode = 'append' goes without merge_on: write merge_on = [\"KEY\"]"
+            ' to merge, or mode = "replace" or "append" alone',
+        ),
+        (
             '[deployments.n]\nflow = "etl"\n',
             "[deployments.n] flow = 'etl' is no flow: did you mean 'elt'?",
         ),
@@ -354,6 +368,18 @@ def test_a_named_secret_and_what_only_looks_like_one_are_accepted(tmp_path: Path
     environ = {"U": "ada", "P": "p:w@d", "T": "t"}
     config = _load(tmp_path, f'warehouse.url = "{url}"', **environ)
     assert config.warehouse.url == re.sub(r"\$\{(.)\}", lambda m: environ[m[1]], url)
+
+
+def test_a_table_says_what_becomes_of_what_changed(tmp_path: Path) -> None:
+    text = (
+        '[warehouse]\nload = ["a", "b", "c"]\n[warehouse.tables]\n'
+        'a = { mode = "append" }\nb = { merge_on = ["id", "day"] }\nc = { table = "m.c" }\n'
+    )
+    assert _load(tmp_path, text).warehouse.tables == {
+        "a": TableConfig("a", "append"),
+        "b": TableConfig("b", "merge", ("id", "day")),
+        "c": TableConfig("m.c"),
+    }
 
 
 def test_the_warehouse_lies_where_the_file_says(tmp_path: Path) -> None:

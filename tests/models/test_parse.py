@@ -5,6 +5,7 @@ import pytest
 
 from lake.errors import ModelInvalid
 from lake.models.determinism import FUNCTIONS
+from lake.models.header import parse_header
 from lake.models.parse import Model, parse_model
 from lake.models.reads import Reads
 
@@ -45,6 +46,14 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing() -> None:
     model = parse("\ufeff" + HEADED.replace("\n", "\r\n"))
     assert model.partition_by == ("month",)
     assert len(model.checks) == 2
+
+
+def test_a_header_describes_columns() -> None:
+    text = '-- /// lake\n-- columns.fare = "In cents"\n-- ///\nSELECT 1 AS fare'
+    assert parse_header(text, path="m.sql").columns == {"fare": "In cents"}
+    for wrong in ("columns = 1", "columns.fare = 1"):
+        with pytest.raises(ModelInvalid, match=r"^m.sql:2:(4: columns|12: fare) "):
+            parse_header(f"-- /// lake\n-- {wrong}\n-- ///\nSELECT 1", path="m.sql")
 
 
 def test_a_file_without_header_is_a_model_without_description() -> None:
