@@ -3,8 +3,7 @@
 import contextlib
 import fcntl
 import os
-import threading
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -12,33 +11,6 @@ import psycopg
 
 _BLOCK = 1 << 18
 _PIPE = 1 << 20
-
-
-@dataclass(slots=True)
-class _Producer:
-    """DuckDB at the writing end of a pipe, in a thread of its own."""
-
-    reader: duckdb.DuckDBPyConnection
-    select: str
-    writing: int
-    rows: int = -1
-    error: BaseException | None = None
-    thread: threading.Thread = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.thread = threading.Thread(target=self._run, name="clearlake-copy", daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            done = self.reader.execute(
-                f"COPY (\n{self.select}\n) TO '/dev/fd/{self.writing}' (FORMAT postgres_binary)"
-            )
-            self.rows = done.fetchall()[0][0]
-        except BaseException as exc:  # noqa: BLE001 - it is raised where the rows are read
-            self.error = exc
-        finally:
-            os.close(self.writing)
 
 
 def copy(
@@ -57,18 +29,29 @@ def copy(
     """
     reading, writing = os.pipe()
     _widen(reading)
-    producer = _Producer(reader, select, writing)
+    with ThreadPoolExecutor(1, "clearlake-copy") as thread:
+        producer = thread.submit(_produce, reader, select, writing)
+        try:
+            with server.cursor() as cursor:
+                with cursor.copy(statement.encode()) as sent:
+                    while block := os.read(reading, _BLOCK):
+                        sent.write(block)
+                    rows = producer.result()
+                return _agreed(cursor.rowcount, rows)
+        finally:
+            _end(reader, producer, reading)
+
+
+def _produce(reader: duckdb.DuckDBPyConnection, select: str, writing: int) -> int:
+    """Write the rows into a pipe, and close it; return how many they were."""
     try:
-        with server.cursor() as cursor:
-            with cursor.copy(statement.encode()) as sent:
-                while block := os.read(reading, _BLOCK):
-                    sent.write(block)
-                producer.thread.join()
-                if producer.error:
-                    raise producer.error
-            return _agreed(cursor.rowcount, producer.rows)
+        done = reader.execute(
+            f"COPY (\n{select}\n) TO '/dev/fd/{writing}' (FORMAT postgres_binary)"
+        )
+        rows: int = done.fetchall()[0][0]
+        return rows
     finally:
-        _end(producer, reading)
+        os.close(writing)
 
 
 def _agreed(taken: int, sent: int) -> int:
@@ -85,12 +68,11 @@ def _widen(pipe: int) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
-def _end(producer: _Producer, reading: int) -> None:
+def _end(reader: duckdb.DuckDBPyConnection, producer: "Future[int]", reading: int) -> None:
     """Let the producer come to its end, also where nobody wants its rows any more."""
-    if producer.thread.is_alive():
-        producer.reader.interrupt()
-        # It may be about to open the pipe, which must not be closed before.
-        while os.read(reading, _BLOCK):
-            pass
-        producer.thread.join()
+    if not producer.done():
+        reader.interrupt()
+    # It may be about to open the pipe, which must not be closed before.
+    while os.read(reading, _BLOCK):
+        pass
     os.close(reading)

@@ -7,7 +7,7 @@ from lake.query.sql import identifier
 from lake.warehouse import ledger
 from lake.warehouse.ledger import Difference, PartitionLoad
 from lake.warehouse.merge import STAGE, merge, stage
-from lake.warehouse.rows import counts, delete, insert, spelt, within
+from lake.warehouse.rows import counts, delete, insert, spelt, within, within_any
 from lake.warehouse.transaction import (
     adapt,
     checked,
@@ -120,8 +120,8 @@ def _outside(table: Table, types: Mapping[str, str]) -> list[Compared]:
 
 
 def _in_none(table: Table, types: Mapping[str, str]) -> str:
-    some = [f"({within(table, one.partition, types)})" for one in table.load.partitions]
-    return f"({' OR '.join(some) or 'false'}) IS NOT TRUE"
+    published = [one.partition for one in table.load.partitions]
+    return f"({within_any(table, published, types)}) IS NOT TRUE"
 
 
 def _mend(
@@ -135,8 +135,8 @@ def _mend(
     if load.mode == "merge":
         merge(table, changed, types)
     else:
+        delete(table, [one.partition for one in changed], types)
         for partition in changed:
-            delete(table, partition.partition, types)
             insert(table, partition, types, table.name)
     if OUTSIDE in differing:
         table.run(f"DELETE FROM {table.name} WHERE {_in_none(table, types)}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import duckdb
+
 from lake.errors import LoadRefused
 from lake.layout import partition_values
 from lake.query.sql import identifier, literal
@@ -12,9 +14,11 @@ _AT_ONCE = 500
 """Partitions that are counted in one query; PostgreSQL takes 1,664 columns."""
 
 
-def delete(table: Table, partition: str, types: Mapping[str, str]) -> None:
-    """Take a partition's rows out of the table."""
-    table.run(f"DELETE FROM {table.name} WHERE {within(table, partition, types)}")
+def delete(table: Table, partitions: Sequence[str], types: Mapping[str, str]) -> None:
+    """Take the rows of partitions out of the table, of many in one look at it."""
+    for start in range(0, len(partitions), _AT_ONCE):
+        some = partitions[start : start + _AT_ONCE]
+        table.run(f"DELETE FROM {table.name} WHERE {within_any(table, some, types)}")
 
 
 def insert(table: Table, partition: PartitionLoad, types: Mapping[str, str], into: str) -> None:
@@ -41,8 +45,24 @@ def counts(table: Table, partitions: Sequence[str], types: Mapping[str, str]) ->
 
 def within(table: Table, partition: str, types: Mapping[str, str]) -> str:
     """Return the condition that finds a partition's rows in the table, by the keys' columns."""
+    pairs = _pairs(table, partition, types)
+    return " AND ".join(f"{column} = {value}" for column, value in pairs) or "true"
+
+
+def within_any(table: Table, partitions: Sequence[str], types: Mapping[str, str]) -> str:
+    """Return the condition that finds the rows of any of some partitions."""
+    pairs = [_pairs(table, one, types) for one in partitions]
+    keys = {tuple(column for column, _ in one) for one in pairs}
+    if len(keys) == 1 and len(pairs[0]) == 1:
+        # PostgreSQL hashes a long list, where it would compare with one value after the other.
+        return f"{pairs[0][0][0]} IN ({', '.join(value for ((_, value),) in pairs)})"
+    return " OR ".join(f"({within(table, one, types)})" for one in partitions) or "false"
+
+
+def _pairs(table: Table, partition: str, types: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the columns of a partition's keys, and their values as SQL."""
     names = {name.lower(): name for name in types}
-    conditions = []
+    found = []
     for key, value in partition_values(partition).items():
         if key.lower() not in names:
             raise LoadRefused(
@@ -51,8 +71,8 @@ def within(table: Table, partition: str, types: Mapping[str, str]) -> str:
                 " the table, and the next load makes it anew"
             )
         name = names[key.lower()]
-        conditions.append(f"{identifier(name)} = CAST({literal(value)} AS {types[name]})")
-    return " AND ".join(conditions) or "true"
+        found.append((identifier(name), f"CAST({literal(value)} AS {types[name]})"))
+    return found
 
 
 def spelt(table: Table, types: Mapping[str, str]) -> dict[str, str]:
@@ -65,8 +85,8 @@ def refuse_other_columns(table: Table, partition: PartitionLoad) -> None:
     """Refuse a SELECT of other types than announced: the load would cast them, with loss."""
     found = table.read(f"DESCRIBE (\n{partition.select}\n)")
     types = {row[0].lower(): row[1] for row in found}
-    for name, given in table.load.columns:
-        there = types.get(name.lower(), "not there")
+    for name, said in table.load.columns:
+        given, there = str(duckdb.sqltype(said)), types.get(name.lower(), "not there")
         if there != given:
             raise LoadRefused(
                 f"{shown(table, partition.partition)}: column {name} is {there} in its files,"

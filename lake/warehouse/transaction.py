@@ -39,7 +39,7 @@ def make(table: Table) -> None:
     table.make_schema()
     given = ", ".join(f"{identifier(name)} {type_}" for name, type_ in table.given.items())
     table.run(f"CREATE TABLE {table.name} ({given})")
-    _write_comments(table)
+    _write_comments(table, {})
 
 
 def refuse_foreign(table: Table) -> TableHeld:
@@ -66,7 +66,7 @@ def adapt(table: Table, held: Mapping[str, str]) -> list[str]:
     for name in added:
         column = f"{identifier(name)} {table.given[name]}"
         table.run(f"ALTER TABLE {table.name} ADD COLUMN {column}")
-    _write_comments(table)
+    _write_comments(table, names)
     return added
 
 
@@ -115,14 +115,13 @@ def _with_gained(table: Table, difference: Difference, added: list[str]) -> Diff
 
 def _carry_out(table: Table, difference: Difference, *, is_new: bool) -> TableLoaded:
     types = table.columns()
-    for gone in difference.removed:
-        delete(table, gone, types)
     if table.load.mode == "merge":
         merge(table, difference.changed, types)
     else:
+        if not is_new:
+            touched = (*difference.removed, *(p.partition for p in difference.changed))
+            delete(table, touched, types)
         for partition in difference.changed:
-            if not is_new:
-                delete(table, partition.partition, types)
             insert(table, partition, types, table.name)
     # Nobody but this transaction has seen a new table, whose rows were counted as they came.
     rows = table.load.rows if is_new and table.load.mode != "merge" else checked(table, types)
@@ -175,8 +174,10 @@ def _loaded(table: Table, difference: Difference, rows: int) -> TableLoaded:
     )
 
 
-def _write_comments(table: Table) -> None:
+def _write_comments(table: Table, names: Mapping[str, str]) -> None:
+    """Write the descriptions; `names` are columns as the table has them, by lower case."""
     load = table.load
     table.run(f"COMMENT ON TABLE {table.name} IS {literal(load.description)}")
     for name, said in load.comments:
-        table.run(f"COMMENT ON COLUMN {table.name}.{identifier(name)} IS {literal(said)}")
+        column = identifier(names.get(name.lower(), name))
+        table.run(f"COMMENT ON COLUMN {table.name}.{column} IS {literal(said)}")

@@ -317,6 +317,17 @@ def test_a_dataset_without_partitions_is_replaced_whole(
     assert rows("daily") == [("2024-01", 5)]
 
 
+def test_a_whole_that_is_cut_into_partitions_is_replaced(
+    tmp_path: Path, warehouse: Place, publish: Publish, rows: Rows
+) -> None:
+    first = publish(1, {"2024-01": [3]})
+    whole = dataclasses.replace(first.partitions[0], partition="")
+    load(warehouse.url, dataclasses.replace(first, partitions=(whole,)), root=tmp_path)
+    done = load(warehouse.url, publish(2, {"2024-01": [4], "2024-02": [5]}), root=tmp_path)
+    assert (done.loaded, done.removed) == (("month=2024-01", "month=2024-02"), ("",))
+    assert rows() == [("2024-01", 4), ("2024-02", 5)]
+
+
 def test_a_dataset_that_gets_other_partitions_is_replaced_whole(
     tmp_path: Path, warehouse: Place, publish: Publish, rows: Rows
 ) -> None:

@@ -230,7 +230,7 @@ def test_rows_that_break_off_in_the_middle_are_taken_back(
 ) -> None:
     base = one_row(publish, n=("BIGINT", "1"))
     select = "SELECT CASE WHEN i < 90000 THEN i ELSE error('lost') END AS n FROM range(100000) r(i)"
-    for rows in (90_000, 100_000):
+    for rows in (88_064, 100_000):  # the first are those that DuckDB has sent by then
         cut = dataclasses.replace(base.partitions[0], select=select, rows=rows)
         with pytest.raises(LoadRefused, match=r"failed \(lost\): nothing was changed; put that"):
             load(warehouse.url, dataclasses.replace(base, partitions=(cut,)), root=tmp_path)

@@ -66,17 +66,17 @@ def test_a_load_that_was_killed_anywhere_is_completed(
     before_that = publish(1, {"2024-01": [3], "2024-02": [5]})
     job = before_that if is_first else later(publish)
 
-    def start() -> list[tuple[Any, ...]]:
+    def start() -> None:
         warehouse.run(*EMPTIED)
         if not is_first:
             load(warehouse.url, before_that, root=tmp_path)
-        return held(warehouse)
 
     start()
+    before = held(warehouse)
     load(warehouse.url, job, root=tmp_path)
     after, kills = held(warehouse), 0
     while True:
-        before = start()
+        start()
         status = kill(warehouse.url, job, tmp_path, kills)
         if status == 0:
             break
