@@ -15,6 +15,8 @@ from lake.schema.admit import check_declarations, prepare, same_keys
 class Batch:
     """Rows from behind the cursor `start` up to `end`, in the bucket and seen by nobody yet.
 
+    Without files, only the cursor moves: the lake had the rows already.
+
     Attributes:
         schemas: the schemas of its files, by id.
         content: what tells its rows from others; the hashes of its files if not said.
@@ -78,6 +80,9 @@ def _follows(batch: Batch, current: Version | None) -> bool:
 
 def _change(dataset: str, partition: str, batch: Batch, current: Version | None) -> Append:
     originals = [file.sha256 for file in batch.files if file.role == "original"]
+    if current and not batch.files:
+        content = current.content
+        return Append(dataset, partition, (), content, batch.landed, batch.start, batch.end)
     hashes = [batch.content] if batch.content else originals or [f.sha256 for f in batch.files]
     content = content_of([current.content, *hashes] if current else hashes)
     return Append(

@@ -104,6 +104,9 @@ class _Taking:
             )
             if newer is None:
                 return None
+            if newer.fetched is None:
+                assert self._current
+                return Batch(cursor, newer.cursor, (), self._current.landed)
             content = content_of([cursor, newer.fetched.content])
             done = staged(self._attempt, order, 0, [newer.fetched], content)
         if done.flaw:
@@ -119,7 +122,7 @@ class _Taking:
 
         from lake.query.sql import identifier
         from lake.sources.postgres.cursor import window_of
-        from lake.sources.postgres.read import CONFIG
+        from lake.sources.postgres.duck import CONFIG
         from lake.sources.postgres.subtract import subtract
 
         assert self._order.database

@@ -8,6 +8,7 @@ from threading import Event, Thread
 import pytest
 
 from lake.lake import Lake
+from lake.operations.verify import verify
 from tests.databases import Counting, Shop, landed, rows
 
 pytestmark = pytest.mark.xdist_group("postgres")
@@ -244,13 +245,29 @@ def test_a_table_that_landed_whole_goes_on_by_its_cursor(shop: Shop) -> None:
     shop.run(ORDERS)
     add(shop, (1, "a", NOON), (2, "b", ONE))
     landed(shop.lake())
-    lk = by_time(shop)
-    assert landed(lk).outcome == "unchanged"
     add(shop, (3, "c", NOON))  # behind the newest, and not landed yet
+    lk = by_time(shop)
     assert landed(lk).rows == 1
     add(shop, (4, "d", ONE))
     assert landed(lk).rows == 1
     assert ids(lk) == [1, 2, 3, 4]
+
+
+def test_where_the_lake_has_all_rows_only_the_cursor_is_kept(shop: Shop) -> None:
+    shop.run(ORDERS)
+    add(shop, (1, "a", NOON))
+    landed(shop.lake())
+    lk = by_time(shop)
+    before = lk.state.current("raw.orders")[0].current
+    assert landed(lk).outcome == "unchanged"
+    commit, after = lk.commit, lk.state.current("raw.orders")[0].current
+    assert before
+    assert after
+    assert (after.content, after.files, after.cursor != "") == (before.content, before.files, True)
+    assert landed(lk).outcome == "unchanged"
+    assert (lk.commit, verify(lk).damage) == (commit, ())
+    add(shop, (2, "b", NOON))
+    assert landed(lk).rows == 1
 
 
 def test_rows_that_break_the_contract_are_rejected_once(shop: Shop) -> None:

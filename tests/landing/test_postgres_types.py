@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.databases import Shop, landed, rows
+from tests.lakes import again
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -75,6 +76,10 @@ EXACT: list[tuple[str, str, str, Any]] = [
 ]
 
 
+PLAIN = {"bool", "smallint", "int", "bigint", "real", "float8", "numeric(10,2)", "numeric(38,10)"}
+PLAIN |= {"bytea", "uuid", "date", "timestamp", "timestamptz", "time"}
+
+
 def _make(shop: Shop) -> None:
     shop.run(
         "CREATE TYPE mood AS ENUM ('sad', 'glad')",
@@ -107,6 +112,23 @@ def test_every_type_keeps_its_values(shop: Shop, said: dict[str, object]) -> Non
             found = datetime.fromisoformat(found)
         assert (types[f"c{n}"], found) == (wanted, value), f"{written}::{kind}"
     assert set(nothing) == {None}
+
+
+def test_a_table_of_plain_columns_is_scanned_to_the_same_values(shop: Shop) -> None:
+    plain = [one for one in EXACT if one[0] in PLAIN and one[2] != "VARCHAR"]
+    columns = ", ".join(f"c{n} {kind}" for n, (kind, *_) in enumerate(plain))
+    values = ", ".join(value for _, value, *_ in plain)
+    shop.run(f"CREATE TABLE orders ({columns}, j json, jb jsonb)")
+    shop.run(f"""INSERT INTO orders VALUES ({values}, '{{"a":1.0}}', '{{"b": 1.10}}')""")
+    lk = shop.lake()
+    landed(lk)
+    shown = "SELECT COLUMNS(*)::VARCHAR FROM raw.orders"
+    scanned = rows(lk, shown), rows(lk, "DESCRIBE raw.orders")
+    landed(shop.lake(query="SELECT * FROM orders"))
+    lk = again(lk)
+    asked = rows(lk, shown), rows(lk, "DESCRIBE raw.orders")
+    assert scanned == asked
+    assert [row[1] for row in scanned[1]][: len(plain)] == [kind for _, _, kind, _ in plain]
 
 
 def test_the_receipt_says_what_became_text_and_where_it_came_from(shop: Shop) -> None:

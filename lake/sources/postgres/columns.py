@@ -55,6 +55,11 @@ class Column:
         return identifier(self.name)
 
     @property
+    def is_plain(self) -> bool:
+        """Tell whether it is taken as it is."""
+        return self.taken == self.quoted
+
+    @property
     def is_limited(self) -> bool:
         """Tell whether its type has values that DuckDB's lacks, which show after the fact."""
         return self.type in _LIMITED and not self.why
@@ -107,8 +112,10 @@ def _column(name: str, of: tuple[str, str, str | None], mod: int) -> Column:
     kind, category, element = of
     one = Column(name, kind, made=identifier(name))
     quoted = one.quoted
-    if kind in (*_EXACT, *_LIMITED, "json", "jsonb"):
+    if kind in (*_EXACT, *_LIMITED):
         return replace(one, taken=quoted)
+    if kind in ("json", "jsonb"):
+        return replace(one, taken=quoted, made=f"{quoted}::VARCHAR")
     if kind == "numeric":
         return replace(one, taken=quoted, digits=_digits(mod))
     if kind == "money":

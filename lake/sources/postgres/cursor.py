@@ -189,6 +189,7 @@ def next_cursor(
     seen: Seen,
     *,
     folders: int,
+    is_more: bool,
 ) -> Cursor:
     """Return the cursor behind the rows that the server's snapshot holds.
 
@@ -198,21 +199,25 @@ def next_cursor(
         rows: its relation.
         seen: what was asked before, and in the snapshot.
         folders: in how many the rows lie that were landed before.
+        is_more: there are rows to land, in a folder more.
     """
     now, former = seen.now, seen.former
     assert now.value is not None
     low = _low(server, database, seen)
     # What was landed without a cursor ends nowhere, so it is looked at once more.
-    before = former.ends if former else (now.value,) * folders
-    ends = _reaching(server, (*before, now.value), low, now.type)
-    cursor = Cursor(database.cursor, now.value, low, now.xmax, ends=ends, folders=folders + 1)
+    is_known = former is not None and former.folders == folders
+    ends = former.ends if former and is_known else (now.value,) * folders
+    if is_more:
+        ends, folders = (*ends, now.value), folders + 1
+    ends = _reaching(server, ends, low, now.type)
+    cursor = Cursor(database.cursor, now.value, low, now.xmax, ends=ends, folders=folders)
     near = look(server, database, rows, cursor)
     return replace(cursor, rows=near.rows, digest=near.digest)
 
 
 def _reaching(server: Server, ends: tuple[str, ...], low: str | None, kind: str) -> tuple[str, ...]:
     """Return those of the ends, which never fall, that lie at `low` or behind it."""
-    if low is None:
+    if low is None or not ends:
         return ends
     asked = ", ".join(f"{literal(end)}::{kind} >= {literal(low)}::{kind}" for end in ends)
     return ends[len(ends) - sum(server.ask(f"SELECT {asked}")) :]

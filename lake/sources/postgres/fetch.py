@@ -34,9 +34,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """Rows that the lake lacks, and the cursor behind them."""
+    """Rows that the lake lacks, if there are any, and the cursor behind them."""
 
-    fetched: Fetched
+    fetched: Fetched | None
     cursor: str
 
 
@@ -59,14 +59,12 @@ def fetch_whole(wanted: Wanted, to: Path) -> Fetched:
 def fetch_newer(
     wanted: Wanted, to: Path, *, cursor: str, folders: int, lacking: Lacking
 ) -> Newer | None:
-    """Write what the lake lacks to a new Parquet; None if there is nothing.
-
-    Nothing has changed: one statement tells. What is guaranteed is said in `cursor`.
+    """Write what the lake lacks to a new Parquet, see `cursor`; None if nothing has changed.
 
     Args:
         wanted: its database has a cursor.
         to: where rows go; what becomes of them lies beside it.
-        cursor: what the last landing left; `""`: nothing is known.
+        cursor: what the last landing left; `""` for nothing.
         folders: in how many the lake keeps what was landed.
         lacking: takes away what was landed.
 
@@ -85,13 +83,14 @@ def fetch_newer(
             window = window_of(identifier(database.cursor), former)
             found = read(server, number, wanted.rows, to, where=window)
             left = lacking(to, former)
-            if left is None or now.value is None:
-                return None
+            seen = Seen(first, now, former)
+            after = next_cursor(
+                server, database, wanted.rows, seen, folders=folders, is_more=left is not None
+            )
+            if left is None:
+                return Newer(None, after.to_text())
             if left != to:
                 found = replace(found, **described(left))
-            after = next_cursor(
-                server, database, wanted.rows, Seen(first, now, former), folders=folders
-            )
             span = {"cursor": database.cursor, "from": former.value if former else ""}
             fetched = _fetched(server, wanted, found, left, **span, to=after.value)
             return Newer(fetched, after.to_text())

@@ -1,30 +1,31 @@
 """Rows out of one snapshot of PostgreSQL into one Parquet, streamed by DuckDB."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from lake.errors import MissingExtra, SourceIncomplete, SourceUnreadable, StoreUnavailable
 from lake.models.content import content_id
-from lake.parquet.session import Config
 from lake.query.sql import identifier, literal
 from lake.sources.postgres.columns import ROWS, Column, as_text, columns, surveyed
 from lake.sources.postgres.connect import Server, said
-from storage_backends import extensions
+from lake.sources.postgres.duck import CONFIG, ROOMY, TooWide, duckdb_at
 
-CONFIG: Config = {"threads": 2, "memory_limit": "300MB", "autoload_known_extensions": False}
-_ROOMY: Config = {"threads": 1, "autoload_known_extensions": False}
-"""With DuckDB's own limit, most of the machine's memory."""
-_STREAMS = 2
+_TABLE = """
+SELECT c.relkind = 'r' AND NOT c.relhassubclass AND 1 = (
+    SELECT count(*) FROM pg_class o JOIN pg_namespace m ON m.oid = o.relnamespace
+    WHERE lower(o.relname) = lower(c.relname) AND lower(m.nspname) = lower(n.nspname)),
+  n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::int
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = {name}::regclass
+"""
 _PAGES = 2_000
 """Of 8 KB: a table with more is read by several streams."""
 # Before 4713 BC: what lies beyond DuckDB's last microsecond comes out there.
 _OVERFLOWN_US = -211_000_000_000_000_000
-_PARQUET = "(FORMAT parquet, ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '64MB')"
+_PARQUET = "(FORMAT parquet, ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '64MB', RETURN_STATS)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +91,25 @@ def read(server: Server, snapshot_id: str, rows: str, to: Path, *, where: str = 
         SourceUnreadable, SourceIncomplete: see `connected`.
         StoreUnavailable: there is no room here.
     """
-    is_whole = where == "true"
-    aliased = f"{rows} AS {ROWS}" + ("" if is_whole else f" WHERE {where}")
-    found = surveyed(server, columns(server, rows), aliased)
-    is_cut = is_whole and not rows.startswith("(")
-    ranges = _ranges(server, rows, aliased) if is_cut else [aliased]
+    way = _way(server, rows, where)
+    found = surveyed(server, columns(server, rows), way.all)
     try:
-        with _duckdb(server, snapshot_id, len(ranges), to.parent) as con:
-            return _read(con, found, ranges, to)
-    except _TooWide:
+        count = len(way.parts)
+        with duckdb_at(server, snapshot_id, count, to.parent, schema=way.schema) as con:
+            return _read(con, found, way, to)
+    except TooWide:
         to.unlink(missing_ok=True)
-        with _duckdb(server, snapshot_id, 1, to.parent, config=_ROOMY) as con:
-            return _read(con, found, [aliased], to)
+        way = replace(way, parts=(way.all,))
+        with duckdb_at(server, snapshot_id, 1, to.parent, schema=way.schema, config=ROOMY) as con:
+            return _read(con, found, way, to)
 
 
-def _read(
-    con: duckdb.DuckDBPyConnection, found: list[Column], ranges: Sequence[str], to: Path
-) -> Read:
-    _copy(con, found, ranges, to)
-    odd = _odd(con, found, to)
+def _read(con: duckdb.DuckDBPyConnection, found: list[Column], way: "_Way", to: Path) -> Read:
+    odd = _odd(con, found, _copy(con, found, way, to), to)
     if odd:
         found = [as_text(one, odd[one.name]) if one.name in odd else one for one in found]
         to.unlink()
-        _copy(con, found, ranges, to)
+        _copy(con, found, way, to)
     return Read(**_described(con, to), as_text={c.name: c.why for c in found if c.why})
 
 
@@ -128,103 +125,69 @@ def _described(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
     return {"rows": rows, "content": content_id(con, made)}
 
 
-def _ranges(server: Server, rows: str, aliased: str) -> list[str]:
-    """Return the parts of a large table that are read at once; other relations stay whole."""
-    kind, pages = server.ask(
-        "SELECT relkind::text, pg_relation_size(oid) / current_setting('block_size')::int"
-        f" FROM pg_class WHERE oid = {literal(rows)}::regclass"
-    )
-    if kind != "r" or pages < _PAGES:
-        return [aliased]
-    ends = [f"'({pages * number // _STREAMS},0)'::tid" for number in range(1, _STREAMS)]
-    limits = zip([None, *ends], [*ends, None], strict=True)
-    parts = [(low and f"ctid >= {low}", high and f"ctid < {high}") for low, high in limits]
-    return [f"{aliased} WHERE {' AND '.join(filter(None, part))}" for part in parts]
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How rows come.
+
+    Attributes:
+        all: what stands behind FROM there.
+        parts: the same in parts, which are read at once.
+        schema: of a table.
+        scanned: its name, if DuckDB may divide its pages by itself, which is quicker.
+    """
+
+    all: str
+    parts: tuple[str, ...]
+    schema: str = ""
+    scanned: str = ""
 
 
-class _TooWide(StoreUnavailable):
-    """DuckDB takes 2,048 rows at once: some are so wide that the memory does not suffice."""
+def _way(server: Server, rows: str, where: str) -> _Way:
+    """Return how a relation is read; one that is no table, or a few rows of it, stays whole."""
+    if where != "true":
+        return _Way(f"{rows} AS {ROWS} WHERE {where}", (f"{rows} AS {ROWS} WHERE {where}",))
+    whole = f"{rows} AS {ROWS}"
+    if rows.startswith("("):
+        return _Way(whole, (whole,))
+    is_table, schema, name, pages = server.ask(_TABLE.format(name=literal(rows)))
+    # DuckDB takes no notice of capitals, and of a table's heirs.
+    scanned = f"{identifier(schema)}.{identifier(name)}" if is_table else ""
+    if not is_table or pages < _PAGES:
+        return _Way(whole, (whole,), schema, scanned)
+    middle = f"'({pages // 2},0)'::tid"
+    parts = (f"{whole} WHERE ctid < {middle}", f"{whole} WHERE ctid >= {middle}")
+    return _Way(whole, parts, schema, scanned)
 
 
-@contextmanager
-def _duckdb(
-    server: Server, snapshot_id: str, streams: int, scratch: Path, *, config: Config = CONFIG
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a DuckDB with `streams` connections that see the snapshot, called `s0`, `s1` …."""
-    spill = str(scratch / "spill")
-    config = {**config, "temp_directory": spill, "preserve_insertion_order": False}
-    con = duckdb.connect(config=config)
-    with closing(con), _told(server):
-        try:
-            extensions.load(con, "postgres_scanner", extra="postgres")
-        except ImportError as exc:
-            raise MissingExtra(str(exc)) from exc
-        _attach(con, server, streams)
-        try:
-            con.execute("BEGIN")
-            for number in range(streams):
-                same = f"SET TRANSACTION SNAPSHOT {literal(snapshot_id)}"
-                con.execute(f"CALL postgres_execute('s{number}', {literal(same)})")
-            yield con
-        finally:
-            # Where a server is gone, DuckDB ends the process if it has to do this by itself.
-            with suppress(duckdb.Error):
-                con.execute("ROLLBACK")
-
-
-def _attach(con: duckdb.DuckDBPyConnection, server: Server, streams: int) -> None:
-    from psycopg.conninfo import make_conninfo
-
-    # A secret is shown in no error, as the text of an ATTACH may be.
-    given = dict(server.parameters)
-    extensions.secret(con, "source", TYPE="postgres", PASSWORD=given.pop("password", None) or "")
-    for number in range(streams):
-        con.execute(
-            f"ATTACH {literal(make_conninfo(**given))} AS s{number} (TYPE postgres, SECRET source)"
-        )
-
-
-@contextmanager
-def _told(server: Server) -> Iterator[None]:
-    """Tell an error of DuckDB's, which may be the server's: that one is asked how it is."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException as exc:
-        raise _TooWide(
-            f"{server.name}: there is no memory here for its rows ({_first_line(exc)}); leave wide"
-            " columns out with a query, or run it where there is more"
-        ) from exc
-    except duckdb.IOException as exc:
-        raise SourceIncomplete(
-            f"{server.name} broke off: {_first_line(exc)}; nothing was landed: run the same command"
-            " again"
-        ) from exc
-    except duckdb.Error as exc:
-        with said(server.name):
-            server.connection.execute("SELECT 1")
-        raise SourceUnreadable(
-            f"{server.name} cannot be read: {_first_line(exc)}; nothing was landed: mend it there"
-        ) from exc
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), "")
+def _taken(found: Sequence[Column], way: _Way) -> str:
+    """Return the rows as DuckDB takes them."""
+    if way.scanned and all(one.is_plain for one in found):
+        return f"s0.{way.scanned}"
+    taken = ", ".join(f"{one.taken} AS {one.quoted}" for one in found)
+    queries = [literal(f"SELECT {taken} FROM {part}") for part in way.parts]
+    streams = [f"FROM postgres_query('s{n}', {query})" for n, query in enumerate(queries)]
+    return f"({' UNION ALL '.join(f'({stream})' for stream in streams)})"
 
 
 def _copy(
-    con: duckdb.DuckDBPyConnection, found: Sequence[Column], ranges: Sequence[str], to: Path
-) -> None:
-    taken = ", ".join(f"{one.taken} AS {one.quoted}" for one in found)
+    con: duckdb.DuckDBPyConnection, found: Sequence[Column], way: _Way, to: Path
+) -> dict[str, dict[str, str]]:
+    """Write the rows; return the statistics of each column, by its quoted name."""
     made = ", ".join(f"{one.made} AS {one.quoted}" for one in found)
-    queries = [literal(f"SELECT {taken} FROM {part}") for part in ranges]
-    streams = [f"FROM postgres_query('s{n}', {query})" for n, query in enumerate(queries)]
-    together = " UNION ALL ".join(f"({stream})" for stream in streams)
-    con.execute(f"COPY (SELECT {made} FROM ({together})) TO {literal(str(to))} {_PARQUET}")
+    query = f"SELECT {made} FROM {_taken(found, way)}"
+    done = con.execute(f"COPY ({query}) TO {literal(str(to))} {_PARQUET}").fetchall()
+    statistics: dict[str, dict[str, str]] = done[0][4]
+    return statistics
 
 
-def _odd(con: duckdb.DuckDBPyConnection, found: Sequence[Column], to: Path) -> dict[str, str]:
+def _odd(
+    con: duckdb.DuckDBPyConnection,
+    found: Sequence[Column],
+    statistics: Mapping[str, Mapping[str, str]],
+    to: Path,
+) -> dict[str, str]:
     """Return the columns with values that their type cannot hold, and what these are."""
-    limited = [one for one in found if one.is_limited]
+    limited = [c for c in found if c.is_limited and _may_be_odd(statistics.get(c.quoted, {}))]
     if not limited:
         return {}
     counts = ", ".join(f"count(*) FILTER (WHERE {_is_odd(one)})" for one in limited)
@@ -235,6 +198,12 @@ def _odd(con: duckdb.DuckDBPyConnection, found: Sequence[Column], to: Path) -> d
         for one, number in zip(limited, numbers, strict=True)
         if number
     }
+
+
+def _may_be_odd(limits: Mapping[str, str]) -> bool:
+    """Tell whether a column's least and greatest value, if they are known, leave it open."""
+    least, most = limits.get("min", ""), limits.get("max", "")
+    return not least or "infinity" in least + most or "BC" in least or most == "24:00:00"
 
 
 def _is_odd(one: Column) -> str:

@@ -1,0 +1,102 @@
+"""A DuckDB that reads a snapshot of PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from lake.errors import MissingExtra, SourceIncomplete, SourceUnreadable, StoreUnavailable
+from lake.parquet.session import Config
+from lake.query.sql import literal
+from lake.sources.postgres.connect import Server, said
+from storage_backends import extensions
+
+CONFIG: Config = {"threads": 2, "memory_limit": "300MB", "autoload_known_extensions": False}
+ROOMY: Config = {"threads": 1, "autoload_known_extensions": False}
+"""With DuckDB's own limit, most of the machine's memory."""
+
+
+class TooWide(StoreUnavailable):
+    """DuckDB takes 2,048 rows at once: some are so wide that the memory does not suffice."""
+
+
+@contextmanager
+def duckdb_at(
+    server: Server,
+    snapshot_id: str,
+    streams: int,
+    scratch: Path,
+    *,
+    schema: str = "",
+    config: Config = CONFIG,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a DuckDB with `streams` connections that see the snapshot, called `s0`, `s1` ….
+
+    Of their tables those of `schema` are known.
+
+    Raises:
+        MissingExtra: the extension is not installed.
+        TooWide: there is no memory for the rows.
+        SourceUnreadable, SourceIncomplete: what the server did.
+    """
+    spill = str(scratch / "spill")
+    config = {**config, "temp_directory": spill, "preserve_insertion_order": False}
+    con = duckdb.connect(config=config)
+    with closing(con), _told(server):
+        try:
+            extensions.load(con, "postgres_scanner", extra="postgres")
+        except ImportError as exc:
+            raise MissingExtra(str(exc)) from exc
+        _attach(con, server, streams, schema)
+        try:
+            con.execute("BEGIN")
+            for number in range(streams):
+                same = f"SET TRANSACTION SNAPSHOT {literal(snapshot_id)}"
+                con.execute(f"CALL postgres_execute('s{number}', {literal(same)})")
+            yield con
+        finally:
+            # Where a server is gone, DuckDB ends the process if it has to do this by itself.
+            with suppress(duckdb.Error):
+                con.execute("ROLLBACK")
+
+
+def _attach(con: duckdb.DuckDBPyConnection, server: Server, streams: int, schema: str) -> None:
+    from psycopg.conninfo import make_conninfo
+
+    # A secret is shown in no error, as the text of an ATTACH may be.
+    given = dict(server.parameters)
+    extensions.secret(con, "source", TYPE="postgres", PASSWORD=given.pop("password", None) or "")
+    for number in range(streams):
+        con.execute(
+            f"ATTACH {literal(make_conninfo(**given))} AS s{number}"
+            f" (TYPE postgres, SECRET source, SCHEMA {literal(schema or 'pg_catalog')})"
+        )
+
+
+@contextmanager
+def _told(server: Server) -> Iterator[None]:
+    """Tell an error of DuckDB's, which may be the server's: that one is asked how it is."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as exc:
+        raise TooWide(
+            f"{server.name}: there is no memory here for its rows ({first_line(exc)}); leave wide"
+            " columns out with a query, or run it where there is more"
+        ) from exc
+    except duckdb.IOException as exc:
+        raise SourceIncomplete(
+            f"{server.name} broke off: {first_line(exc)}; nothing was landed: run the same command"
+            " again"
+        ) from exc
+    except duckdb.Error as exc:
+        with said(server.name):
+            server.connection.execute("SELECT 1")
+        raise SourceUnreadable(
+            f"{server.name} cannot be read: {first_line(exc)}; nothing was landed: mend it there"
+        ) from exc
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says."""
+    return next((line for line in str(error).splitlines() if line.strip()), "")
