@@ -47,18 +47,21 @@ def database(values: Table, reading: Reading) -> Database | None:
 def check_url(url: str) -> str:
     """Return the URL of a database, if it is of a kind that this version reads.
 
+    A driver in it, as SQLAlchemy has it (`postgresql+psycopg2://`), is left out.
+
     Raises:
         InvalidConfig: it is not; the message holds its scheme only.
     """
     scheme = _SCHEME.match(url)
     if not scheme:
         raise InvalidConfig("it is no URL: write postgresql://USER:PASSWORD@HOST/DATABASE")
-    if scheme[1].lower() not in _SCHEMES:
+    kind = scheme[1].lower().partition("+")[0]
+    if kind not in _SCHEMES:
         raise InvalidConfig(
             f"{scheme[1]}:// is not supported by this version, which reads postgresql://…: land an"
             " export of it, or write a Python source"
         )
-    return url
+    return f"{kind}://{url[scheme.end() :]}"
 
 
 def _url(values: Table) -> str | Mapping[str, str]:

@@ -32,6 +32,12 @@ def test_the_same_rows_in_another_order_are_nothing_new(shop: Shop) -> None:
     assert (landed(lk).version, rows(lk, "SELECT count(*) FROM raw.orders")) == (2, [(100,)])
 
 
+def test_a_url_may_name_the_driver_of_others(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.run("CREATE TABLE orders AS SELECT 1 AS id")
+    monkeypatch.setenv("SHOP_URL", shop.url.replace("postgresql://", "postgresql+psycopg2://"))
+    assert landed(shop.lake()).rows == 1
+
+
 def test_a_table_without_rows_has_its_columns(shop: Shop) -> None:
     shop.run("CREATE TABLE orders (id int, at timestamptz, price numeric)")
     lk = shop.lake()
