@@ -27,6 +27,7 @@ _ELEMENTS = {
     "uuid": "UUID",
 }
 _DIGITS = 38
+_NAN = "NaN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +157,20 @@ def surveyed(server: Server, found: Sequence[Column], rows: str) -> list[Column]
     if not questions:
         return list(found)
     answers = iter(server.ask(f"SELECT {', '.join(questions)} FROM {rows}"))
-    return [_settled(one, [next(answers) for _ in several]) for one, several in asked]
+    settled = [_settled(one, [next(answers) for _ in several]) for one, several in asked]
+    return [_counted(server, one, rows) if one.why == _NAN else one for one in settled]
+
+
+def _counted(server: Server, one: Column, rows: str) -> Column:
+    (count,) = server.ask(f"SELECT count(*) FILTER (WHERE {one.quoted} = 'NaN') FROM {rows}")
+    return replace(one, why=f"{count} {_NAN}")
 
 
 def _questions(one: Column) -> list[str]:
     if one.type == "numeric":
-        count = f"count(*) FILTER (WHERE {one.taken} = 'NaN')"
-        if one.digits:
-            return [count]
-        number = f"FILTER (WHERE {one.taken} <> 'NaN')"
-        return [count, f"max(abs({one.taken})) {number}::text", f"max(scale({one.taken}))"]
+        # NaN is greater than all numbers.
+        greatest = f"max(abs({one.taken}))::text"
+        return [greatest] if one.digits else [greatest, f"max(scale({one.taken}))"]
     if one.element:
         dims = f"array_dims({one.quoted})"
         return [
@@ -186,9 +191,9 @@ def _settled(one: Column, answers: Sequence[Any]) -> Column:
         return replace(one, taken=taken, made=f"{one.quoted}::JSON::{kind}")
     if one.type != "numeric":
         return one
-    if answers[0]:
-        return as_text(one, f"{answers[0]} NaN")
-    return one if one.digits else _fitted(one, answers[1], answers[2])
+    if one.digits:
+        return as_text(one, _NAN) if answers[0] == _NAN else one
+    return _fitted(one, answers[0], answers[1])
 
 
 def _fitted(one: Column, greatest: str | None, scale: int | None) -> Column:
