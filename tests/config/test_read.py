@@ -160,7 +160,7 @@ def test_variables_of_another_env_and_of_a_source_need_not_be_set(tmp_path: Path
         ),
         (
             "[sources.x]\n",
-            "[sources.x] has no url: write a path, a glob or https://…, or name a database",
+            '[sources.x] has no url: write a path, a glob or https://…, or database = "${NAME}"',
         ),
         (
             '[sources.x]\nurl = "a"\ndescripton = "a"\n',
