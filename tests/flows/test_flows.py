@@ -15,8 +15,11 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
     FlowFilter,
     FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.flow_engine import run_flow
 from prefect.logging.handlers import APILogHandler
@@ -188,10 +191,12 @@ def _killed_when(line: str, words: list[str], server: PrefectServer) -> None:
 
 
 def _tried_again(flow: str) -> State[Any]:
-    """Run the newest flow run of a name once more, as a server does when it is asked to."""
+    """Run the newest run of a flow that was killed once more, as a server does when asked to."""
+    running = FlowRunFilterStateType(any_=[StateType.RUNNING])
     with get_client(sync_client=True) as client:
         newest = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=running)),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=1,
         )[0]
@@ -293,12 +298,12 @@ WHERE (a.range * 7 + b.range) % 13 = 5
 
 
 def test_a_run_that_is_terminated_leaves_nothing_on_local_disk(
-    project: Project, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+    project: Project, prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     project.lake().land_sources()
     (project.root / "models" / "slow.sql").write_text(SLOW)
     scratch = tmp_path_factory.mktemp("scratch")
-    environ = {**os.environ, "PREFECT_API_URL": prefect_server, "TMPDIR": str(scratch)}
+    environ = {**prefect_server.environ, "TMPDIR": str(scratch)}
     words = ["-m", "lake_flows.elt", "--project", project.folder]
     with subprocess.Popen(
         [sys.executable, *words], stderr=subprocess.PIPE, text=True, env=environ
