@@ -131,7 +131,7 @@ def _columns(lake: Lake) -> str:
 def _pandas(lake: Lake, url: str) -> float:
     """Send one chunk, whose rows are read before."""
     frame: pd.DataFrame = lake.sql(f"FROM curated.all_trips LIMIT {CHUNK}").df()
-    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    engine = sqlalchemy.create_engine(url)  # by psycopg2, as the tutorial does
     try:
         return timed(lambda: frame.to_sql("all_trips", engine, index=False, chunksize=CHUNK))
     finally:

@@ -1,6 +1,6 @@
 """One table of a DuckDB file, within the transaction of a load."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -63,15 +63,13 @@ class DuckDBTable:
             )
         return held
 
-    def fill(self, partition: PartitionLoad, *, into: str, types: Mapping[str, str]) -> int:
-        """Add a partition's rows to a table of these columns; return how many came."""
+    def fill(
+        self, partitions: Iterable[PartitionLoad], *, into: str, types: Mapping[str, str]
+    ) -> list[int]:
+        """Add partitions' rows to a table of these columns; return how many came of each."""
         names = ", ".join(map(identifier, spelt(self, types)))
-        done = self.run(
-            f"INSERT INTO {into} ({names})\nSELECT {names} FROM (\n{partition.select}\n)"
-            " AS published"
-        )
-        arrived: int = done[0][0]
-        return arrived
+        insert = f"INSERT INTO {into} ({names})\nSELECT {names} FROM (\n"
+        return [self.run(f"{insert}{one.select}\n) AS published")[0][0] for one in partitions]
 
 
 def open_table(

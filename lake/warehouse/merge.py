@@ -26,8 +26,7 @@ def merge(table: Table, partitions: Sequence[PartitionLoad], types: Mapping[str,
     _refuse_no_column(table)
     keys = [identifier(names[name]) for name in table.load.merge_on]
     stage(table)
-    for partition in partitions:
-        insert(table, partition, types, STAGE)
+    insert(table, partitions, types, STAGE)
     _refuse_bad_keys(table, keys)
     same = " AND ".join(f"new.{key} = old.{key}" for key in keys)
     every = list(map(identifier, names.values()))

@@ -1,49 +1,70 @@
-"""Rows from DuckDB into PostgreSQL: DuckDB writes the binary COPY format, psycopg sends it."""
+"""Rows from DuckDB into PostgreSQL: DuckDB writes the binary COPY format, psycopg sends it.
+
+The format is in PostgreSQL's manual under COPY: a header of 19 bytes, the rows, a trailer of two.
+"""
 
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeAlias
 
 import duckdb
 import psycopg
 
+_HEADER, _TRAILER = 19, 2
 _BLOCK = 1 << 18
 _PIPE = 1 << 20
+
+Pipes: TypeAlias = "SimpleQueue[int | None]"
+"""The reading ends of pipes, one for each SELECT; None behind the last."""
 
 
 def copy(
     reader: duckdb.DuckDBPyConnection,
-    select: str,
+    selects: Iterable[str],
     server: "psycopg.Connection[tuple[Any, ...]]",
     statement: str,
-) -> int:
-    """Send the rows of a DuckDB SELECT through a COPY; return how many the server took.
+) -> list[int]:
+    """Send the rows of DuckDB SELECTs through one COPY; return how many each of them gave.
 
     The server takes a stream that breaks off between two rows for a whole one, so what DuckDB
-    says decides: of an error of its own the COPY is taken back, and its count must be the server's.
+    says decides: of an error of its own the COPY is taken back, and its counts must be the
+    server's. `selects` is gone through in another thread, while rows are on their way.
 
     Raises:
         duckdb.Error, psycopg.Error: one of the two failed. The transaction cannot go on then.
     """
-    reading, writing = os.pipe()
-    _widen(reading)
+    pipes: Pipes = SimpleQueue()
+    at_hand: list[int] = []
     with ThreadPoolExecutor(1, "clearlake-copy") as thread:
-        producer = thread.submit(_produce, reader, select, writing)
+        producer = thread.submit(_produce, reader, selects, pipes)
         try:
             with server.cursor() as cursor:
                 with cursor.copy(statement.encode()) as sent:
-                    while block := os.read(reading, _BLOCK):
+                    for block in _joined(_blocks(pipes, at_hand)):
                         sent.write(block)
                     rows = producer.result()
-                return _agreed(cursor.rowcount, rows)
+                _refuse_other_count(cursor.rowcount, sum(rows))
+                return rows
         finally:
-            _end(reader, producer, reading)
+            _end(reader, producer, _blocks(pipes, at_hand))
 
 
-def _produce(reader: duckdb.DuckDBPyConnection, select: str, writing: int) -> int:
-    """Write the rows into a pipe, and close it; return how many they were."""
+def _produce(reader: duckdb.DuckDBPyConnection, selects: Iterable[str], pipes: Pipes) -> list[int]:
+    """Write the rows of each SELECT into a pipe of its own; return how many they were."""
+    try:
+        return [_write(reader, select, pipes) for select in selects]
+    finally:
+        pipes.put(None)
+
+
+def _write(reader: duckdb.DuckDBPyConnection, select: str, pipes: Pipes) -> int:
+    reading, writing = os.pipe()
+    _widen(reading)
+    pipes.put(reading)
     try:
         done = reader.execute(
             f"COPY (\n{select}\n) TO '/dev/fd/{writing}' (FORMAT postgres_binary)"
@@ -54,11 +75,41 @@ def _produce(reader: duckdb.DuckDBPyConnection, select: str, writing: int) -> in
         os.close(writing)
 
 
-def _agreed(taken: int, sent: int) -> int:
-    """Return how many rows the server took; as many as were sent."""
+def _blocks(pipes: Pipes, at_hand: list[int]) -> Iterator[tuple[int, bytes]]:
+    """Give what comes through the pipes in blocks, each with the number of its pipe.
+
+    `at_hand` holds the pipe that is being read: where an error ends this, another goes on there.
+    """
+    number = 0
+    while True:
+        if not at_hand:
+            reading = pipes.get()
+            if reading is None:
+                pipes.put(None)
+                return
+            at_hand.append(reading)
+        while block := os.read(at_hand[0], _BLOCK):
+            yield number, block
+        os.close(at_hand.pop())
+        number += 1
+
+
+def _joined(blocks: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
+    """Give many streams as one: without the headers but the first, the trailers but the last."""
+    last, held, skip = 0, b"", 0
+    for number, block in blocks:
+        if number != last:
+            last, held, skip = number, b"", _HEADER
+        whole = held + block[skip:]
+        skip = max(0, skip - len(block))
+        yield whole[:-_TRAILER]
+        held = whole[-_TRAILER:]
+    yield held
+
+
+def _refuse_other_count(taken: int, sent: int) -> None:
     if taken != sent:
         raise psycopg.DataError(f"{sent} rows were sent and {taken} arrived")
-    return taken
 
 
 def _widen(pipe: int) -> None:
@@ -68,11 +119,15 @@ def _widen(pipe: int) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
-def _end(reader: duckdb.DuckDBPyConnection, producer: "Future[int]", reading: int) -> None:
+def _end(
+    reader: duckdb.DuckDBPyConnection,
+    producer: "Future[list[int]]",
+    blocks: Iterable[tuple[int, bytes]],
+) -> None:
     """Let the producer come to its end, also where nobody wants its rows any more."""
     if not producer.done():
         reader.interrupt()
-    # It may be about to open the pipe, which must not be closed before.
-    while os.read(reading, _BLOCK):
-        pass
-    os.close(reading)
+    # It may be about to open a pipe, which must not be closed before.
+    for _ in blocks:
+        if not producer.done():
+            reader.interrupt()  # it may have been between two statements

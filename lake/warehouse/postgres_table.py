@@ -1,6 +1,6 @@
 """One table of a PostgreSQL database, within the transaction of a load."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,19 +90,21 @@ class PostgresTable:
             f"{what} cast it in the model, or drop the table, and the next load makes it anew"
         )
 
-    def fill(self, partition: PartitionLoad, *, into: str, types: Mapping[str, str]) -> int:
-        """Copy a partition's rows into a table of these columns; return how many came."""
+    def fill(
+        self, partitions: Iterable[PartitionLoad], *, into: str, types: Mapping[str, str]
+    ) -> list[int]:
+        """Copy partitions' rows into a table of these columns; return how many came of each."""
         names, kinds = spelt(self, types), dict(self.load.columns)
         items = ", ".join(exported(name, kinds[name], types[names[name]]) for name in names)
-        statement = (
-            f"COPY {into} ({', '.join(map(identifier, names.values()))}) FROM STDIN (FORMAT binary)"
-        )
+        columns = ", ".join(map(identifier, names.values()))
+        statement = f"COPY {into} ({columns}) FROM STDIN (FORMAT binary)"
+        selects = (f"SELECT {items} FROM (\n{one.select}\n) AS published" for one in partitions)
         self.hook(statement)
-        select = f"SELECT {items} FROM (\n{partition.select}\n) AS published"
         try:
-            arrived = copy(self.reader, select, self.server, statement)
+            arrived = copy(self.reader, selects, self.server, statement)
         except duckdb.InvalidInputException:
-            self._refuse_nul(partition)
+            for partition in self.load.partitions:
+                self._refuse_nul(partition)
             raise
         self.hook(statement)
         return arrived

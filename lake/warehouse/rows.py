@@ -1,6 +1,6 @@
 """The rows of a partition in a warehouse's table: found, counted, deleted, added."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import duckdb
 
@@ -21,16 +21,27 @@ def delete(table: Table, partitions: Sequence[str], types: Mapping[str, str]) ->
         table.run(f"DELETE FROM {table.name} WHERE {within_any(table, some, types)}")
 
 
-def insert(table: Table, partition: PartitionLoad, types: Mapping[str, str], into: str) -> None:
-    """Add a partition's rows to a table of these columns, as many as were published."""
-    refuse_other_columns(table, partition)
-    arrived = table.fill(partition, into=into, types=types)
-    if arrived != partition.rows:
-        raise LoadRefused(
-            f"{shown(table, partition.partition)} has {partition.rows} rows, and {arrived}"
-            f" arrived in {table.load.table}: nothing was changed; run lake verify"
-            f" {table.load.dataset}"
-        )
+def insert(
+    table: Table, partitions: Sequence[PartitionLoad], types: Mapping[str, str], into: str
+) -> None:
+    """Add partitions' rows to a table of these columns, of each as many as were published."""
+    if not partitions:
+        return
+    arrived = table.fill(_sound(table, partitions), into=into, types=types)
+    for partition, rows in zip(partitions, arrived, strict=True):
+        if rows != partition.rows:
+            raise LoadRefused(
+                f"{shown(table, partition.partition)} has {partition.rows} rows, and {rows}"
+                f" arrived in {table.load.table}: nothing was changed; run lake verify"
+                f" {table.load.dataset}"
+            )
+
+
+def _sound(table: Table, partitions: Iterable[PartitionLoad]) -> Iterator[PartitionLoad]:
+    """Give the partitions, each once its columns are seen to be those that were announced."""
+    for partition in partitions:
+        _refuse_other_columns(table, partition)
+        yield partition
 
 
 def counts(table: Table, partitions: Sequence[str], types: Mapping[str, str]) -> list[int]:
@@ -81,7 +92,7 @@ def spelt(table: Table, types: Mapping[str, str]) -> dict[str, str]:
     return {name: name if name in types else names[name.lower()] for name in table.given}
 
 
-def refuse_other_columns(table: Table, partition: PartitionLoad) -> None:
+def _refuse_other_columns(table: Table, partition: PartitionLoad) -> None:
     """Refuse a SELECT of other types than announced: the load would cast them, with loss."""
     found = table.read(f"DESCRIBE (\n{partition.select}\n)")
     types = {row[0].lower(): row[1] for row in found}

@@ -121,8 +121,7 @@ def _carry_out(table: Table, difference: Difference, *, is_new: bool) -> TableLo
         if not is_new:
             touched = (*difference.removed, *(p.partition for p in difference.changed))
             delete(table, touched, types)
-        for partition in difference.changed:
-            insert(table, partition, types, table.name)
+        insert(table, difference.changed, types, table.name)
     # Nobody but this transaction has seen a new table, whose rows were counted as they came.
     rows = table.load.rows if is_new and table.load.mode != "merge" else checked(table, types)
     write_down(table, difference)

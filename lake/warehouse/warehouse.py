@@ -5,7 +5,7 @@ A kind is a module with a class that is a `Warehouse`, its scheme in `url.py`, a
 `transaction.py`, in the SQL that they share.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -78,8 +78,13 @@ class Table(Protocol):
             LoadRefused: the column cannot take what is published, as it is or widened.
         """
 
-    def fill(self, partition: PartitionLoad, *, into: str, types: Mapping[str, str]) -> int:
-        """Add a partition's rows to `into`, a table with these columns; return how many came."""
+    def fill(
+        self, partitions: Iterable[PartitionLoad], *, into: str, types: Mapping[str, str]
+    ) -> list[int]:
+        """Add partitions' rows to `into`, a table with these columns; return how many came of each.
+
+        The next partition may be asked for, from another thread, while rows of one are on the way.
+        """
 
 
 class Warehouse(Protocol):

@@ -1,0 +1,76 @@
+"""Many SELECTs of DuckDB through one COPY."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import duckdb
+import psycopg
+import pytest
+
+from lake.warehouse.postgres_copy import _joined, copy
+from storage_backends import extensions
+from tests.warehouse.places import Place
+
+COPY = "COPY t FROM STDIN (FORMAT binary)"
+
+
+@pytest.fixture
+def reader() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        extensions.load(connection, "postgres_scanner", extra="postgres")
+        yield connection
+
+
+@pytest.fixture
+def server(postgres_warehouse: Place) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+    with closing(psycopg.connect(postgres_warehouse.url, autocommit=True)) as connection:
+        connection.execute("CREATE TABLE t (n BIGINT CHECK (n < 1000000))")
+        yield connection
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 18, 19, 20, 21, 22, 1000])
+def test_streams_are_joined_however_they_are_cut(size: int) -> None:
+    header, trailer = b"H" * 19, b"\xff\xff"
+    rows = (b"abc", b"", b"defgh" * 10)
+    blocks = [
+        (number, whole[start : start + size])
+        for number, whole in enumerate(header + row + trailer for row in rows)
+        for start in range(0, len(whole), size)
+    ]
+    assert b"".join(_joined(blocks)) == header + b"".join(rows) + trailer
+
+
+def test_every_select_is_counted_on_its_own(
+    reader: duckdb.DuckDBPyConnection, server: "psycopg.Connection[tuple[Any, ...]]"
+) -> None:
+    selects = [f"SELECT i FROM range({rows}) r(i)" for rows in (3, 0, 200_000, 1)]
+    assert copy(reader, selects, server, COPY) == [3, 0, 200_000, 1]
+    found = server.execute("SELECT count(*), sum(n)::bigint FROM t").fetchone()
+    assert found == (200_004, 3 + 200_000 * 199_999 // 2)
+
+
+def test_a_server_that_refuses_a_row_takes_none_and_can_be_asked_again(
+    reader: duckdb.DuckDBPyConnection, server: "psycopg.Connection[tuple[Any, ...]]"
+) -> None:
+    selects = ["SELECT i + 900000 FROM range(500000) r(i)"] * 3
+    with pytest.raises(psycopg.errors.CheckViolation):
+        copy(reader, selects, server, COPY)
+    assert server.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    assert copy(reader, ["SELECT 1::BIGINT"], server, COPY) == [1]
+
+
+def test_ctrl_c_in_the_middle_ends_it(
+    reader: duckdb.DuckDBPyConnection, server: "psycopg.Connection[tuple[Any, ...]]"
+) -> None:
+    def selects() -> Iterator[str]:
+        yield "SELECT i FROM range(900000) r(i)"
+        threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
+        yield "SELECT max(hash(i)) % 2 FROM range(100000000000) r(i)"
+
+    with pytest.raises(KeyboardInterrupt):
+        copy(reader, selects(), server, COPY)
+    assert server.execute("SELECT count(*) FROM t").fetchone() == (0,)
