@@ -140,7 +140,7 @@ def test_a_web_page_in_place_of_a_store_is_no_lake_and_no_empty_one(
         assert done.returncode == 1, done
         for tried in ("lake", "write", "read", "list", "create-only", "absent key"):
             assert not found[tried]["ok"]
-        assert setting in found["read"]["found"]
+        assert setting in found["write"]["found"]
     else:
         line = said(*(["init", url] if verb == "init" else ["ls", "--lake", url]), **there)
         assert url in line
