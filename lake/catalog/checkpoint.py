@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from lake import layout
 from lake.catalog.base import ParquetBase, current_rows
-from lake.catalog.cache import Cache
 from lake.catalog.codec import build, plain, sha256
 from lake.catalog.entries import FORMAT, Built, Column, Schema
 from lake.catalog.get import get
@@ -60,7 +59,7 @@ def load(log: "Log", commit: int) -> State | None:
         return None
     key = layout.checkpoint(commit, STATE)
     data = log.cache.get(key) or get(log.store, key, log.pause)
-    folder = _tables(log.store, log.cache, commit, log.identity.id)
+    folder = _tables(log, commit)
     if data is None or folder is None:
         return None
     try:
@@ -79,17 +78,19 @@ def load(log: "Log", commit: int) -> State | None:
     return state
 
 
-def _tables(store: Store, cache: Cache, commit: int, lake: str) -> Path | None:
+def _tables(log: "Log", commit: int) -> Path | None:
     """Return the local folder with a checkpoint's tables: the lake's, the cache's, or a new one."""
+    store = log.store
     keys = [layout.checkpoint(commit, f"{name}.parquet") for name in TABLES]
     if store.url.startswith("file:"):
         paths = [Path(store.data_url(key)) for key in keys]
         return paths[0].parent if all(_is_whole(path) for path in paths) else None
     for name in ("cache", "scratch"):
-        kept = cache.path(keys[0]) if name == "cache" else _scratch(store.url, lake) / "x"
+        scratch = _scratch(store.url, log.identity.id) / "x"
+        kept = log.cache.path(keys[0]) if name == "cache" else scratch
         try:
             if kept:
-                return kept.parent if _downloaded(store, keys, kept.parent) else None
+                return kept.parent if _downloaded(log, keys, kept.parent) else None
         except StoreUnavailable:
             raise
         except OSError:
@@ -118,10 +119,16 @@ def _scratch(url: str, lake: str) -> Path:
     return Path(_SCRATCH[0].name) / sha256(f"{url}\n{lake}".encode())[:32]
 
 
-def _downloaded(store: Store, keys: list[str], folder: Path) -> bool:
+def _downloaded(log: "Log", keys: list[str], folder: Path) -> bool:
     """Make sure that all tables lie in a folder; a far store is waited for once, not for each."""
+
+    def download_one(key: str) -> bool:
+        return _download(log.store, key, folder / Path(key).name)
+
+    if log.parallel == 1:
+        return all(download_one(key) for key in keys)
     with ThreadPoolExecutor(len(keys)) as pool:
-        return all(pool.map(lambda key: _download(store, key, folder / Path(key).name), keys))
+        return all(pool.map(download_one, keys))
 
 
 def _download(store: Store, key: str, path: Path) -> bool:

@@ -187,7 +187,7 @@ def test_a_table_that_somebody_else_wrote_into_is_not_loaded(project: Project) -
         LoadRefused,
         f"table daily in duckdb:///{project.root}/warehouse.duckdb would have 5 rows, and"
         f" curated.daily has 4 at commit {lk.commit}: nothing was changed; somebody else wrote into"
-        " the table, so drop it, and the next load makes it anew",
+        " the table, so run lake load --reconcile daily, which shows what differs and mends it",
     )
 
 
