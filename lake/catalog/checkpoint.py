@@ -86,8 +86,8 @@ def _tables(log: "Log", commit: int) -> Path | None:
         paths = [Path(store.data_url(key)) for key in keys]
         return paths[0].parent if all(_is_whole(path) for path in paths) else None
     for name in ("cache", "scratch"):
-        scratch = _scratch(store.url, log.identity.id) / "x"
-        kept = log.cache.path(keys[0]) if name == "cache" else scratch
+        is_cache = name == "cache"
+        kept = log.cache.path(keys[0]) if is_cache else _scratch(store.url, log.identity.id) / "x"
         try:
             if kept:
                 return kept.parent if _downloaded(log, keys, kept.parent) else None

@@ -48,8 +48,9 @@ def create(
         StoreUnavailable: the store lets a key be created twice; nothing is left there.
     """
     zone(timezone)
-    if get(store, layout.LAKE, pause) is not None:
-        return read(store, pause)
+    there = get(store, layout.LAKE, pause)
+    if there is not None:
+        return parse(there, key=layout.LAKE)
     if former is None:
         _refuse_orphaned_log(store, pause)
     made = now.isoformat(timespec="seconds")
