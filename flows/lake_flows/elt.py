@@ -20,9 +20,11 @@ from prefect.settings import (
 from lake.elt import loadable
 from lake.lake import Lake
 from lake.landing.sources import sources
+from lake_flows.alerting import heard
 from lake_flows.land import due, land
 from lake_flows.load import load
-from lake_flows.report import Report, reported
+from lake_flows.report import Report
+from lake_flows.reported import reported
 from lake_flows.transform import transform
 from lake_flows.where import here, warehouse_named
 
@@ -34,7 +36,7 @@ OWN_SERVER = {
 }
 
 
-@flow(name="elt")
+@flow(name="elt", on_completion=[heard], on_failure=[heard])
 def elt(
     lake: str | None = None,
     env: str | None = None,

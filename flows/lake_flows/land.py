@@ -1,6 +1,6 @@
 """The flow `land`: a task stages each partition of a source, and one commits them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, cast
@@ -20,7 +20,11 @@ from lake.landing.newer import is_appended, land_newer
 from lake.landing.order import Landing, Order, Staged
 from lake.landing.sources import chosen, declaration, orders
 from lake.landing.stage import Attempt, Known
-from lake_flows.report import Report, Row, reported
+from lake_flows import assets
+from lake_flows.alerting import heard
+from lake_flows.progress import counted
+from lake_flows.report import Report, Row
+from lake_flows.reported import reported
 from lake_flows.step import failure, step
 from lake_flows.where import Asked, Where, here
 
@@ -30,7 +34,7 @@ _RUNNER: TaskRunner[PrefectFuture[Any]] = cast(Any, ThreadPoolTaskRunner(max_wor
 Staging = Sequence["PrefectFuture[Document]"]
 
 
-@flow(name="land", task_runner=_RUNNER)
+@flow(name="land", task_runner=_RUNNER, on_completion=[heard], on_failure=[heard])
 def land(
     lake: str | None = None,
     env: str | None = None,
@@ -58,28 +62,35 @@ def land(
     at = (now or due()).isoformat()
 
     def work(lake: Lake, report: Report) -> None:
-        wanted = {one.name: is_appended(one) for one in chosen(lake, sources or ())}
-        staging = {
-            name: _stage(report, where, name, asked, at)
-            for name, appended in wanted.items()
-            if not appended
-        }
-        appending = [append_newer.submit(where, name, at) for name in wanted if wanted[name]]
-        for name, futures in staging.items():
-            _commit(report, where, name, asked, at, futures)
-        _tell_appended(report, appending)
+        wanted = chosen(lake, sources or ())
+        staging = [
+            (one, _stage(report, where, one.name, asked, at))
+            for one in wanted
+            if not is_appended(one)
+        ]
+        appending = [
+            (one, append_newer.submit(where, one.name, at)) for one in wanted if is_appended(one)
+        ]
+        for source, futures in staging:
+            for landing in _commit(report, where, source.name, asked, at, futures):
+                _tell(report, lake, source, landing)
+        for source, future in appending:
+            for landing in _appended(report, future):
+                _tell(report, lake, source, landing)
+        lake.refresh()
+        there = lake.state.datasets
+        report.silent += [one.name for one in wanted if one.dataset not in there]
 
     return reported("land", where, work)
 
 
-def _tell_appended(report: Report, futures: Staging) -> None:
-    for future in futures:
-        future.wait()
-        error = failure(future.state)
-        if error:
-            report.fail(error)
-        else:
-            _tell(report, build(Landing, future.result()))
+def _appended(report: Report, future: "PrefectFuture[Document]") -> Iterator[Landing]:
+    future.wait()
+    error = failure(future.state)
+    if error:
+        report.fail(error)
+    else:
+        yield build(Landing, future.result())
 
 
 def due() -> datetime:
@@ -100,10 +111,10 @@ def _stage(report: Report, where: Where, source: str, asked: Asked, at: str) -> 
 
 def _commit(
     report: Report, where: Where, source: str, asked: Asked, at: str, futures: Staging
-) -> None:
+) -> list[Landing]:
     """Commit what could be staged, whatever failed beside it."""
     staged = []
-    for future in futures:
+    for future in counted(futures, "lake-land-progress", of=futures):
         future.wait()
         error = failure(future.state)
         if error:
@@ -111,19 +122,29 @@ def _commit(
         else:
             staged.append(future.result())
     if not staged:
-        return
+        return []
     state = commit_source(where, source, staged, asked, at, return_state=True)
     error = failure(state)
     if error:
         report.fail(error)
-        return
-    for document in state.result():
-        _tell(report, build(Landing, document))
+        return []
+    return [build(Landing, document) for document in state.result()]
 
 
-def _tell(report: Report, landing: Landing) -> None:
-    note = landing.note or (f"v{landing.version}" if landing.version else "")
-    report.add(Row("land", landing.name, landing.outcome, landing.rows, note))
+def _tell(report: Report, lake: Lake, source: Source, landing: Landing) -> None:
+    report.add(
+        Row(
+            "land",
+            landing.name,
+            landing.outcome,
+            landing.rows,
+            landing.note or (f"v{landing.version}" if landing.version else ""),
+            version=landing.version,
+            rejected=landing.rejected,
+            asset=assets.of_dataset(lake, landing.dataset),
+            inputs=(assets.of_source(source),),
+        )
+    )
     if landing.outcome == "held":
         report.fail(VersionHeld(f"{landing.name} is held: {landing.note}"))
 

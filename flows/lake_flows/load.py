@@ -8,15 +8,19 @@ from prefect.client.schemas.objects import State
 from lake.catalog.codec import build, plain
 from lake.lake import Lake
 from lake.warehouse.ledger import TableLoaded
-from lake.warehouse.run import chosen, load_tables
-from lake_flows.report import Report, Row, public, reported
+from lake.warehouse.run import chosen, load_tables, warehouse_url
+from lake_flows import assets
+from lake_flows.alerting import heard
+from lake_flows.progress import counted
+from lake_flows.report import Report, Row, public
+from lake_flows.reported import reported
 from lake_flows.step import failure, step
 from lake_flows.where import Where, here, looked_up, warehouse_named
 
 Document = dict[str, Any]
 
 
-@flow(name="load")
+@flow(name="load", on_completion=[heard], on_failure=[heard])
 def load(
     lake: str | None = None,
     env: str | None = None,
@@ -37,8 +41,9 @@ def load(
     where, to = here(lake, env, project), warehouse_named(warehouse)
 
     def work(lake: Lake, report: Report) -> None:
-        for table in chosen(lake, tables or ()):
-            _load(report, where, table, to, _changed_in(lake, table))
+        wanted = chosen(lake, tables or ())
+        for table in counted(wanted, "lake-load-progress", of=wanted):
+            _load(report, lake, where, table, to)
 
     return reported("load", where, work)
 
@@ -48,8 +53,8 @@ def _changed_in(lake: Lake, table: str) -> int:
     return dataset.changed_in if dataset else 0
 
 
-def _load(report: Report, where: Where, table: str, warehouse: str | None, changed_in: int) -> None:
-    state = load_table(where, table, warehouse, changed_in, return_state=True)
+def _load(report: Report, lake: Lake, where: Where, table: str, warehouse: str | None) -> None:
+    state = load_table(where, table, warehouse, _changed_in(lake, table), return_state=True)
     error = failure(state)
     if error:
         report.add(Row("load", table, "failed", note=public(error)))
@@ -57,8 +62,21 @@ def _load(report: Report, where: Where, table: str, warehouse: str | None, chang
         return
     loaded = build(TableLoaded, state.result())
     touched = len(loaded.loaded) + len(loaded.removed)
-    outcome = "loaded" if touched else "unchanged"
-    report.add(Row("load", loaded.table, outcome, loaded.rows, f"{touched:,} partitions changed"))
+    report.add(
+        Row(
+            "load",
+            loaded.table,
+            "loaded" if touched else "unchanged",
+            loaded.rows,
+            f"{touched:,} partitions changed",
+            asset=_asset(lake, warehouse, loaded.table) if touched else "",
+            inputs=(assets.of_dataset(lake, f"curated.{table}"),),
+        )
+    )
+
+
+def _asset(lake: Lake, warehouse: str | None, table: str) -> str:
+    return assets.of_table(warehouse_url(lake, looked_up(warehouse)), table)
 
 
 @step("load {table}")

@@ -9,12 +9,14 @@ from lake.catalog import checkpoint
 from lake.errors import StoreUnavailable
 from lake.lake import Lake
 from lake.query.attach import refresh
-from lake_flows.report import Report, Row, reported
+from lake_flows.alerting import heard
+from lake_flows.report import Report, Row
+from lake_flows.reported import reported
 from lake_flows.step import failure, step
 from lake_flows.where import Where, here
 
 
-@flow(name="maintain")
+@flow(name="maintain", on_completion=[heard], on_failure=[heard])
 def maintain(
     lake: str | None = None, env: str | None = None, project: str | None = None
 ) -> State[Any]:

@@ -1,39 +1,85 @@
-"""What a flow run did, told three ways: in its log, as artifacts, and by its final state."""
+"""What a flow run did so far: partitions, models and tables, checks, drift, and what failed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
 
 from lake.errors import LakeError, SeveralFailed
-from lake.lake import Lake
-from lake.query.attach import refresh
-from lake_flows.where import Where
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one partition, model or table."""
+    """What became of one partition, model or table.
+
+    Attributes:
+        version: the partition's newest version, of what was landed.
+        rejected: rows that were not fit to land, kept beside the version.
+        asset: the asset key of its dataset or table.
+        inputs: the keys of what that is made from.
+    """
 
     stage: str
     name: str
     outcome: str
     rows: int = 0
     note: str = ""
+    version: int = 0
+    rejected: int = 0
+    asset: str = ""
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def is_again(self) -> bool:
+        """Whether the source published a partition again, with other bytes."""
+        return self.outcome == "landed" and self.version > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A check that found rows: how many, and the first of them as text, if they may be shown."""
+
+    model: str
+    check: str
+    severity: str
+    failed: int
+    columns: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A column of a view that has another type than before this run."""
+
+    dataset: str
+    partition: str
+    column: str
+    was: str
+    became: str
+    rule: str
 
 
 @dataclass(slots=True)
 class Report:
-    """What a flow run did so far, and what failed, a sentence each."""
+    """What a flow run did so far, and what failed, a sentence each.
+
+    Attributes:
+        lake: the lake's id.
+        silent: sources that never landed anything.
+    """
 
     flow: str
+    lake: str = ""
     rows: list[Row] = field(default_factory=list)
+    checks: list[Failing] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    is_taken: bool = False
+    """Whether what it holds was told by subflows already."""
 
     def add(self, row: Row) -> None:
         """Keep what became of something, and log it."""
@@ -55,57 +101,43 @@ class Report:
     def take(self, state: State[Any]) -> None:
         """Take over what a subflow reported with its final state."""
         found = state.result(raise_on_failure=False)
+        self.is_taken = True
         if isinstance(found, dict):
-            self.rows += [Row(**row) for row in found["rows"]]
-            self.errors += found["errors"]
+            other = Report.of(found)
+            for name in ("rows", "checks", "drift", "silent", "errors"):
+                getattr(self, name).extend(getattr(other, name))
         elif not state.is_completed():
             self.errors.append(state.message or f"the subflow ended {state.name}")
 
-    def end(self) -> State[Any]:
-        """Write the artifacts and return the final state: Failed if anything failed."""
-        create_markdown_artifact(markdown(self), key=f"lake-{self.flow}")
-        create_table_artifact([asdict(row) for row in self.rows], key=f"lake-{self.flow}-rows")
-        data = {"rows": [asdict(row) for row in self.rows], "errors": self.errors}
-        if self.errors:
-            return Failed(message="; ".join(self.errors), data=data)
-        return Completed(message=summary(self.rows), data=data)
+    @property
+    def headline(self) -> str:
+        """What a run did, in a few words: `3 landed, 1 changed, failed`."""
+        said = summary(self.rows)
+        is_said = any(row.outcome == "failed" for row in self.rows)
+        return f"{said}, failed" if self.errors and not is_said else said
 
+    def document(self) -> dict[str, Any]:
+        """Return it as the JSON that a flow run ends with."""
+        return asdict(self)
 
-def reported(flow: str, where: Where, work: Callable[[Lake, Report], None]) -> State[Any]:
-    """Do the work of a flow, and return the state that the run ends in.
-
-    `catalog.duckdb` is made anew behind whatever the work published.
-    """
-    report = Report(flow)
-    try:
-        lake = where.open()
-        before = lake.commit
-        work(lake, report)
-        if lake.refresh() != before:
-            refresh(lake.log, lake.state)
-    except LakeError as error:
-        report.fail(error)
-    return report.end()
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Self:
+        """Return the report that a flow run ended with."""
+        return cls(
+            document["flow"],
+            document["lake"],
+            [Row(**one) for one in document["rows"]],
+            [Failing(**one) for one in document["checks"]],
+            [Drift(**one) for one in document["drift"]],
+            document["silent"],
+            document["errors"],
+        )
 
 
 def summary(rows: Iterable[Row]) -> str:
-    """Return the counts of all outcomes: `3 landed, 1 unchanged`."""
-    found = Counter(row.outcome for row in rows)
+    """Return the counts of all outcomes: `3 landed, 1 changed, 2 unchanged`."""
+    found = Counter("changed" if row.is_again else row.outcome for row in rows)
     return ", ".join(f"{count:,} {outcome}" for outcome, count in found.items()) or "nothing to do"
-
-
-def markdown(report: Report) -> str:
-    """Return a report as a page: the counts of each stage, then what failed."""
-    stages = dict.fromkeys(row.stage for row in report.rows)
-    lines = [f"# {report.flow}", ""]
-    for stage in stages:
-        mine = [row for row in report.rows if row.stage == stage]
-        lines.append(f"- **{stage}**: {summary(mine)}")
-    if not report.rows:
-        lines.append("Nothing to do.")
-    if report.errors:
-        lines += ["", "## Failed", "", *(f"- {text}" for text in report.errors)]
-    return "\n".join(lines)
 
 
 def public(error: Exception) -> str:

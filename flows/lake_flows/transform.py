@@ -12,9 +12,14 @@ from lake.errors import LakeError
 from lake.lake import Lake
 from lake.models import graph
 from lake.models.make import Made, ModelRun
-from lake.models.project import Node, Project, project
+from lake.models.project import Node, Project, project, reads_of
 from lake.models.run import make_model, publish_made
-from lake_flows.report import Report, Row, public, reported
+from lake_flows import assets
+from lake_flows.alerting import heard
+from lake_flows.failing import failing, fit_to_show
+from lake_flows.progress import counted
+from lake_flows.report import Report, Row, public
+from lake_flows.reported import reported
 from lake_flows.step import failure, is_transient, step
 from lake_flows.where import Where, here
 
@@ -29,7 +34,7 @@ class ModelFailed(LakeError):
         self.document = document
 
 
-@flow(name="transform")
+@flow(name="transform", on_completion=[heard], on_failure=[heard])
 def transform(
     lake: str | None = None,
     env: str | None = None,
@@ -54,8 +59,9 @@ def transform(
 def _transform(lake: Lake, report: Report, where: Where, names: list[str]) -> None:
     found = project(lake)
     made: dict[str, Document] = {}
-    for node in found.chosen(names):
-        made[node.dataset] = _make(report, where, lake.commit, node, _before(found, node, made))
+    nodes = found.chosen(names)
+    for node in counted(nodes, "lake-transform-progress", of=nodes):
+        made[node.dataset] = _make(lake, where, node, _before(found, node, made))
     if not made:
         return
     state = publish_models(where, lake.commit, names, list(made.values()), return_state=True)
@@ -64,7 +70,8 @@ def _transform(lake: Lake, report: Report, where: Where, names: list[str]) -> No
         report.fail(error)
         return
     for document in state.result():
-        _tell(report, build(ModelRun, document))
+        run = build(ModelRun, document)
+        _tell(report, lake, found.nodes[run.dataset], run)
 
 
 def _before(found: Project, node: Node, made: dict[str, Document]) -> list[Document]:
@@ -73,23 +80,31 @@ def _before(found: Project, node: Node, made: dict[str, Document]) -> list[Docum
     return [document for dataset, document in made.items() if dataset in wanted]
 
 
-def _make(
-    report: Report, where: Where, pinned: int, node: Node, before: list[Document]
-) -> Document:
+def _make(lake: Lake, where: Where, node: Node, before: list[Document]) -> Document:
     text = hashlib.sha256(node.model.text.encode()).hexdigest()
-    state = make(where, pinned, node.model.name, text, before, return_state=True)
+    state = make(where, lake.commit, node.model.name, text, before, return_state=True)
     error = failure(state)
     if error is None:
         document: Document = state.result()
         return document
     if isinstance(error, ModelFailed):
         return error.document
-    return _document(Made(ModelRun(node.dataset, "failed", note=public(error))))
+    return _document(lake, Made(ModelRun(node.dataset, "failed", note=public(error))))
 
 
-def _tell(report: Report, run: ModelRun) -> None:
-    changed = f"{len(run.changed):,} partitions changed" if run.status == "built" else run.note
-    report.add(Row("transform", run.dataset, run.status, run.rows, changed))
+def _tell(report: Report, lake: Lake, node: Node, run: ModelRun) -> None:
+    report.add(
+        Row(
+            "transform",
+            run.dataset,
+            run.status,
+            run.rows,
+            f"{len(run.changed):,} partitions changed" if run.status == "built" else run.note,
+            asset=assets.of_dataset(lake, run.dataset),
+            inputs=tuple(assets.of_dataset(lake, name) for name in reads_of(node)),
+        )
+    )
+    report.checks += failing(run)
     if run.status == "failed":
         report.fail(LakeError(run.note))
 
@@ -113,8 +128,8 @@ def make(where: Where, pinned: int, model: str, text: str, before: list[Document
     if made.error and is_transient(made.error):
         raise made.error
     if made.withheld:
-        raise ModelFailed(made.run.note, _document(made))
-    return _document(made)
+        raise ModelFailed(made.run.note, _document(lake, made))
+    return _document(lake, made)
 
 
 @step("publish models")
@@ -125,18 +140,11 @@ def publish_models(
 
     Where others have published meanwhile, all is planned again, and equal builds are reused.
     """
-    done = publish_made(
-        where.open(), models, [build(Made, document) for document in made], pinned=pinned
-    )
-    return [plain(_without_rows(run)) for run in done.runs]
+    lake = where.open()
+    done = publish_made(lake, models, [build(Made, document) for document in made], pinned=pinned)
+    return [plain(fit_to_show(lake, run)) for run in done.runs]
 
 
-def _document(made: Made) -> Document:
-    document: Document = plain(replace(made, run=_without_rows(made.run), error=None))
+def _document(lake: Lake, made: Made) -> Document:
+    document: Document = plain(replace(made, run=fit_to_show(lake, made.run), error=None))
     return document
-
-
-def _without_rows(run: ModelRun) -> ModelRun:
-    """Leave out the rows that checks found: they are data, and no business of Prefect's."""
-    checks = tuple(replace(check, columns=(), rows=()) for check in run.checks)
-    return replace(run, checks=checks)

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lake import layout
 from lake.config import table
+from lake.config.alerts import alerts
 from lake.config.duration import duration
 from lake.config.secrets import expand, is_named, named
 from lake.config.source import source
 from lake.config.table import Table
-from lake.config.types import Alerts, Config, Deployment, Mode, Schedule, TableConfig, Warehouse
+from lake.config.types import Config, Deployment, Mode, Schedule, TableConfig, Warehouse
 from storage_backends import is_short_of_a_slash
 
 FLOWS = ("land", "transform", "load", "elt", "maintain")
@@ -52,10 +53,9 @@ def config(
         InvalidConfig: a key is unknown, missing or wrong.
     """
     table.only(top, ("lake", "sources", "warehouse", "deployments", "alerts"))
-    lake = table.only(table.inner(top, "lake"), ("url", "timezone"))
+    lake = table.only(table.inner(top, "lake"), ("url", "timezone", "browser"))
     sources = table.inners(table.inner(top, "sources"))
     deployments = table.inners(table.inner(top, "deployments"))
-    alerts = table.only(table.inner(top, "alerts"), ("webhook",))
     return Config(
         root=root,
         path=path,
@@ -65,7 +65,8 @@ def config(
         sources={name: source(item, name=name, root=root) for name, item in sources.items()},
         warehouse=_warehouse(table.inner(top, "warehouse"), root, environ),
         deployments={name: _deployment(item) for name, item in deployments.items()},
-        alerts=Alerts(table.text(alerts, "webhook", reads_environment=True)),
+        alerts=alerts(table.inner(top, "alerts")),
+        browser=_browser(lake),
     )
 
 
@@ -108,6 +109,13 @@ def _timezone(values: Table, default: str) -> str:
             values, f"timezone = {name!r} is no time zone: write one such as 'Europe/Paris'"
         )
     return name
+
+
+def _browser(values: Table) -> str:
+    url = table.text(values, "browser")
+    if url and not url.startswith(("http://", "https://")):
+        table.refuse(values, f"browser = {url!r} is no address: write one as https://HOST")
+    return url
 
 
 def _warehouse(values: Table, root: Path, environ: Mapping[str, str] | None) -> Warehouse:

@@ -210,10 +210,27 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class Mail:
+    """Where alerts are mailed: `server` is a URL such as `smtps://user:${NAME}@host`."""
+
+    to: tuple[str, ...]
+    sender: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alerts:
-    """Who is told when something fails; `webhook` is as it was written, with its `${NAME}`."""
+    """Who is told when something fails.
+
+    Attributes:
+        webhook: takes a JSON document; as it was written, with its `${NAME}`, or `block:NAME`.
+        slack: an incoming webhook of Slack's, or of what takes the same; likewise.
+        email: a mail server and whom it is for.
+    """
 
     webhook: str = ""
+    slack: str = ""
+    email: Mail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +246,8 @@ class Config:
     warehouse: Warehouse = Warehouse()
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
     alerts: Alerts = Alerts()
+    browser: str = ""
+    """The address of the lake browser, which messages of runs link to."""
 
     @property
     def models(self) -> Path:

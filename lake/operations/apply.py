@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lake.lake import Lake
 
 What = Literal["new", "changed", "unchanged", "not declared here"]
-KINDS = ("source", "model", "table")
+KINDS = ("source", "model", "table", "lake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,13 @@ def apply_all(lake: "Lake") -> Application:
 def declarations(lake: "Lake") -> list[Declare]:
     """Return all that `lake.toml` and `models/` declare."""
     sources = [source_declaration(source) for source in lake.config.sources.values()]
-    return [*sources, *_models(lake), *_tables(lake)]
+    return [*sources, *_models(lake), *_tables(lake), *_browser(lake)]
+
+
+def _browser(lake: "Lake") -> list[Declare]:
+    """Say where the lake browser is, for those who have no `lake.toml`; "" takes it back."""
+    url, before = lake.config.browser, lake.state.declared("lake").get("browser", "")
+    return [Declare("lake", "browser", url)] if url or before else []
 
 
 def _models(lake: "Lake") -> list[Declare]:

@@ -122,10 +122,10 @@ def _source(state: State, source: Source, now: datetime) -> SourceStatus:
 
 def _late(expected: timedelta | None, changed_at: str, now: datetime) -> str:
     """Say by how much a source is late: nothing new came for longer than was expected."""
-    if expected is None:
-        return ""
     if not changed_at:
         return "nothing landed yet"
+    if expected is None:
+        return ""
     over = now - datetime.fromisoformat(changed_at) - expected
     if over <= timedelta():
         return ""

@@ -145,7 +145,7 @@ def test_variables_of_another_env_and_of_a_source_need_not_be_set(tmp_path: Path
     [
         ("[lkae]\n", "knows no key 'lkae': did you mean 'lake'?"),
         ('[lake]\nurll = "x"\n', "[lake] knows no key 'urll': did you mean 'url'?"),
-        ("[lake]\nzzz = 1\n", "[lake] knows no key 'zzz': there is timezone, url"),
+        ("[lake]\nzzz = 1\n", "[lake] knows no key 'zzz': there is browser, timezone, url"),
         ("[lake]\nurl = 5\n", "[lake] url is 5: write text"),
         ('[lake]\nurl = ""\n', "[lake] url is empty: write one, or take the key out"),
         ("lake = 1\n", "lake is 1: write a table"),

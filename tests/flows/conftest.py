@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lake.cli import main
 from tests.flows.prefect_server import PrefectServer, started
-from tests.flows.project import Project
+from tests.flows.project import Deploy, Project
 from tests.http_server import Server
 
 # Prefect reads these when it is imported.
@@ -35,3 +36,18 @@ def prefect_server() -> Iterator[PrefectServer]:
 def project(tmp_path: Path) -> Iterator[Project]:
     with Server() as server:
         yield Project(tmp_path, server)
+
+
+@pytest.fixture
+def deploy(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Deploy:
+    """Run `lake deploy` in the project."""
+    monkeypatch.chdir(project.root)
+
+    def deploy(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(["deploy", *words])
+        return (code, *capsys.readouterr())
+
+    return deploy

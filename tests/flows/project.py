@@ -1,5 +1,6 @@
 """A tiny project: two sources of a web server, two models, a table."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -38,6 +39,10 @@ PLACES = """-- /// lake
 SELECT id, name FROM raw.zones
 """
 JANUARY, FEBRUARY, ZONES = "/trips_2024-01.csv", "/trips_2024-02.csv", "/zones.csv"
+
+
+Deploy = Callable[..., tuple[int, str, str]]
+"""Runs `lake deploy`; returns its exit code, and what it said on stdout and stderr."""
 
 
 class Project:

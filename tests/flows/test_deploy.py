@@ -25,7 +25,7 @@ from lake_flows.deployments.plan import LABEL
 from lake_flows.deployments.wanted import PARAMETERS_BYTES
 from tests.faults.proxy import Proxy
 from tests.flows.prefect_server import LAKE, PrefectServer
-from tests.flows.project import ZONES, Project
+from tests.flows.project import ZONES, Deploy, Project
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.xdist_group("prefect")]
 
@@ -37,7 +37,6 @@ schedule = {{ cron = "0 6 * * *", timezone = "Europe/Paris" }}
 work_pool = "{POOL}"
 """
 HOURLY = '[deployments.NAME-hourly]\nflow = "land"\nschedule = { interval = "1 hour" }\n'
-Deploy = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -53,21 +52,6 @@ def pool(prefect_server: PrefectServer) -> str:
 def name(project: Project) -> str:
     """A name for deployments that no other test uses."""
     return f"x{project.root.name.rpartition('_')[2]}{abs(hash(project.folder)) % 10**6}"
-
-
-@pytest.fixture
-def deploy(
-    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Deploy:
-    """Run `lake deploy` in the project."""
-    monkeypatch.chdir(project.root)
-
-    def deploy(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main(["deploy", *words])
-        return (code, *capsys.readouterr())
-
-    return deploy
 
 
 @pytest.fixture

@@ -70,6 +70,19 @@ def test_an_elt_run_lands_transforms_and_loads_and_the_next_one_finds_nothing_to
     assert project.loaded() == LOADED
 
 
+def test_a_run_that_takes_long_shows_how_far_it_is(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lake_flows.progress.EVERY_S", 0.0)
+    state = land(project=project.folder, sources=["trips"], return_state=True)
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["lake-land-progress"]))
+        )
+    (shown,) = [one for one in found if str(one.flow_run_id) == run_id(state)]
+    assert (shown.type, shown.data, shown.description) == ("progress", 100.0, "2 done")
+
+
 def _artifacts(flow_run_id: str) -> dict[str | None, str | None]:
     with get_client(sync_client=True) as client:
         keys = ArtifactFilterKey(like_="lake-elt%")
@@ -245,13 +258,20 @@ SELECT month, name FROM raw.names
 """
 
 
-def test_no_value_of_a_failed_check_or_build_reaches_prefect(
+def test_no_value_of_a_failed_build_or_of_people_reaches_prefect(
     project: Project, prefect_server: PrefectServer
 ) -> None:
-    for name in ("Quimby-8417", "Zebulon-3925"):
-        path = project.root / f"{name[0]}.csv"
-        path.write_text(f"name\n{name}\n")
-        project.lake().land(path, dataset=f"raw.{name[0].lower()}", partition={"month": "2024-01"})
+    path = project.root / "lake.toml"
+    people = """[sources.q]
+url = "q_{month}.csv"
+partition.month = { values = ["2024-01"] }
+columns.name = { personal = true }
+"""
+    path.write_text(path.read_text().replace("[warehouse]", f"{people}[warehouse]", 1))
+    (project.root / "q_2024-01.csv").write_text("name\nQuimby-8417\n")
+    (project.root / "z.csv").write_text("name\nZebulon-3925\n")
+    month = {"month": "2024-01"}
+    project.lake().land(project.root / "z.csv", dataset="raw.z", partition=month)
     checked = NAMES.replace("raw.names", "raw.q").replace("reads.names", "reads.q")
     (project.root / "models" / "names.sql").write_text(checked)
     (project.root / "models" / "leaks.sql").write_text(

@@ -1,18 +1,20 @@
 """`deploy`: make the server keep what `lake.toml` names, with as few requests as that takes."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 
+from lake.config import Config
 from lake_flows import zombies
 from lake_flows.api import connected
-from lake_flows.deployments import pools
+from lake_flows.deployments import alarms, pools, sinks
+from lake_flows.deployments.alarms import Alarm
 from lake_flows.deployments.plan import LABEL, Kept, Step, kept, steps
-from lake_flows.deployments.wanted import Wanted
+from lake_flows.deployments.wanted import MAIL, Wanted
 
 T = TypeVar("T")
 _TOGETHER = 8
@@ -26,10 +28,12 @@ class Deployed:
     steps: tuple[Step, ...]
     ids: dict[UUID, str]
     unwatched: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
 
 async def deploy(
     lake_id: str,
+    config: Config,
     wanted: Sequence[Wanted],
     *,
     resume: Sequence[str] = (),
@@ -43,6 +47,7 @@ async def deploy(
 
     Args:
         lake_id: the lake's id.
+        config: what `lake.toml` says: of alerts, and of what is expected of sources.
         wanted: what `lake.toml` names.
         resume: names of paused deployments that are to run again.
         prune: remove those of this lake that are not wanted.
@@ -60,9 +65,34 @@ async def deploy(
             flow_ids = await _flow_ids(client, found)
             made = await _together(_do(client, lake_id, flow_ids, one) for one in found)
             ids |= {one: step.path for one, step in zip(made, found, strict=True) if one}
+        gone = {one.kept.id for one in found if one.kept and one.what == "remove"}
+        mine = {
+            UUID(one.id): one.path for one in there if one.lake == lake_id and one.id not in gone
+        }
+        if is_plan:
+            mine |= {UUID(int=0): one.path for one in found if one.what == "create"}
+        told = await _alarms(client, lake_id, config, mine | ids, is_plan=is_plan)
         idle = await _together(pools.unwatched(client, pool) for pool in used)
     nobody = tuple(pool for pool, is_idle in zip(used, idle, strict=True) if is_idle)
-    return Deployed(tuple(found), ids, nobody)
+    return Deployed(tuple(found), ids, nobody, tuple(told))
+
+
+async def _alarms(
+    client: PrefectClient,
+    lake_id: str,
+    config: Config,
+    ids: Mapping[UUID, str],
+    *,
+    is_plan: bool,
+) -> list[Alarm]:
+    """Bring the automations up to date that tell of the lake's runs."""
+    there = await sinks.webhooks(client, lake_id, config.alerts, is_plan=is_plan)
+    mails = [one for one, path in ids.items() if path.startswith(f"{MAIL}/")]
+    there += [sinks.mail(one) for one in mails if config.alerts.email]
+    found = await alarms.alarms(client, lake_id, config, there, ids.keys() - set(mails))
+    if not is_plan:
+        await _together(alarms.do(client, one) for one in found)
+    return found
 
 
 def _resumed(step: Step, names: Sequence[str]) -> Step:

@@ -8,10 +8,9 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 
-from lake.config.build import FLOWS
 from lake.errors import InvalidConfig
 from lake_flows.deployments import schedule
-from lake_flows.deployments.wanted import Wanted
+from lake_flows.deployments.wanted import MADE, Wanted
 
 LABEL = "clearlake.lake"
 """The label that tells whose a deployment is, by the lake's id; nobody edits it by hand."""
@@ -61,13 +60,13 @@ class Step:
 async def kept(client: PrefectClient) -> list[Kept]:
     """Return all deployments of our flows' names, whoever made them."""
     flows = await client.read_flows(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))), limit=_PAGE
+        flow_filter=FlowFilter(name=FlowFilterName(any_=list(MADE))), limit=_PAGE
     )
     names = {flow.id: flow.name for flow in flows}
     found: list[Kept] = []
     while names:
         page = await client.read_deployments(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=list(MADE))),
             limit=_PAGE,
             offset=len(found),
         )

@@ -11,13 +11,17 @@ from typing import Any
 from prefect import Flow
 from prefect.exceptions import ParameterTypeError
 
-from lake.config import Config, Deployment, literal_secrets
+from lake.config import Config, Deployment, Mail, literal_secrets
 from lake.config.build import FLOWS
 from lake.errors import InvalidConfig, LakeError, raise_all
 from lake.version import VERSION
 from lake.words import nearest
 from lake_flows.deployments import schedule
 
+MAIL = "alert"
+"""The flow that mails."""
+MADE = (*FLOWS, MAIL)
+"""The flows that deployments of ours run."""
 PARAMETERS_BYTES = 512 * 1024
 """More, Prefect does not keep."""
 
@@ -46,6 +50,7 @@ class Wanted:
 class Place:
     """Where the deployments of a lake work: its URL and its warehouse's; secrets are only named."""
 
+    lake_id: str
     lake: str
     warehouse: str | None
 
@@ -87,16 +92,40 @@ def wanted(
         except InvalidConfig as exc:
             errors.append(InvalidConfig(f"{config.path}: [deployments.{name}] {exc}"))
     raise_all(errors)
+    if config.alerts.email and not names:
+        pool = next((one.fields["work_pool_name"] for one in made), None)
+        made.append(_mailing(config.alerts.email, place, pool))
     return made
+
+
+def _mailing(mail: Mail, place: Place, pool: str | None) -> Wanted:
+    """Return the deployment that mails alerts: a worker runs it, as it does the others."""
+    said = Deployment(
+        flow=MAIL,
+        parameters={
+            "subject": "",
+            "text": "",
+            "to": list(mail.to),
+            "sender": mail.sender,
+            "server": mail.server,
+        },
+    )
+    return Wanted(MAIL, place.lake_id, _fields(said, place, pool, []))
 
 
 def _wanted(config: Config, name: str, place: Place, pool: str | None) -> Wanted:
     said = config.deployments[name]
-    flow = flow_of(said.flow)
     if (said.job_variables or said.image) and not pool:
         key = "job_variables" if said.job_variables else "image"
         raise InvalidConfig(f"{key} is for the workers of a pool: name work_pool, too")
-    fields = {
+    return Wanted(said.flow, name, _fields(said, place, pool, _schedules(config, said)))
+
+
+def _fields(
+    said: Deployment, place: Place, pool: str | None, schedules: list[dict[str, Any]]
+) -> dict[str, Any]:
+    flow = flow_of(said.flow)
+    return {
         "entrypoint": f"lake_flows.{said.flow}.{said.flow}",
         "description": (flow.description or "").partition("\n")[0],
         "version": VERSION,
@@ -107,15 +136,14 @@ def _wanted(config: Config, name: str, place: Place, pool: str | None) -> Wanted
         "concurrency_limit": said.concurrency_limit or None,
         "work_pool_name": pool,
         "job_variables": _job_variables(said) if pool else {},
-        "schedules": _schedules(config, said),
+        "schedules": schedules,
     }
-    return Wanted(said.flow, name, fields)
 
 
 @cache
 def flow_of(name: str) -> Flow[Any, Any]:
     """Return one of our flows."""
-    assert name in FLOWS
+    assert name in MADE
     found = getattr(import_module(f"lake_flows.{name}"), name)
     assert isinstance(found, Flow)
     return found

@@ -41,10 +41,19 @@ def command(
     wanted = _wanted(call, lake, (*names, *resume) if names else (), serve, resume)
     declared = _declare(lake, is_plan=plan)
     done = asyncio.run(
-        deploy(lake.log.identity.id, wanted, resume=resume, prune=not names, is_plan=plan)
+        deploy(
+            lake.log.identity.id,
+            _as_written(call),
+            wanted,
+            resume=resume,
+            prune=not names,
+            is_plan=plan,
+        )
     )
     if call.json:
-        document({"declared": declared, "deployments": [_row(one) for one in done.steps]})
+        deployments = [_row(one) for one in done.steps]
+        alerts = [{"automation": one.name, "do": one.what} for one in done.alarms]
+        document({"declared": declared, "deployments": deployments, "alerts": alerts})
     else:
         _tell(done, declared, is_plan=plan)
     _warn(lake, done)
@@ -87,7 +96,7 @@ def _place(call: Call, config: "Config", lake: "Lake") -> "Place":
     said = call.lake or os.environ.get("LAKE_URL") or config.url
     # A path is told whole: a worker stands in another folder.
     url = said if said and ("$" in said or said.startswith("block:")) else lake.url
-    return Place(url, config.warehouse.url)
+    return Place(lake.log.identity.id, url, config.warehouse.url)
 
 
 def _declare(lake: "Lake", *, is_plan: bool) -> list[str]:
@@ -111,6 +120,9 @@ def _tell(done: "Deployed", declared: list[str], *, is_plan: bool) -> None:
     for step in done.steps:
         what = step.what if is_plan else _DONE.get(step.what, step.what)
         line(plain(f"{step.path}  {what}{_told(step)}"))
+    for alarm in done.alarms:
+        what = alarm.what if is_plan else _DONE.get(alarm.what, alarm.what)
+        line(plain(f"{alarm.name}  {what}"))
 
 
 def _told(step: "Step") -> str:

@@ -1,0 +1,189 @@
+"""The automations that tell people of a run's news, of runs that died, of late sources."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.events.actions import ActionTypes
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+
+from lake.config import Config, duration_text
+from lake_flows.alerting import ALERT
+from lake_flows.deployments.sinks import Sink, Words
+from lake_flows.events import LANDED
+
+What = Literal["create", "change", "remove", "unchanged"]
+_ENDED = {"prefect.flow-run.Crashed", "prefect.flow-run.Failed"}
+_PATIENCE = timedelta(seconds=15)
+"""How long a run that ended badly may take to say why, before it is told of without."""
+_LEAST = timedelta(seconds=10)
+"""Prefect's shortest wait for what does not come."""
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An automation, and what is to be done about it."""
+
+    what: What
+    name: str
+    wanted: AutomationCore | None = None
+    id: UUID | None = None
+
+
+async def alarms(
+    client: PrefectClient,
+    lake_id: str,
+    config: Config,
+    sinks: Sequence[Sink],
+    deployments: Iterable[UUID],
+) -> list[Alarm]:
+    """Compare the automations of a lake with those that its `[alerts]` ask for.
+
+    Args:
+        client: asks the server.
+        lake_id: the lake's id, which the names of its automations end with.
+        config: its sources, with what is expected of them.
+        sinks: where news goes; without any, there are no automations.
+        deployments: whose runs must not die in silence.
+    """
+    wanted = {
+        one.name: one for one in _wanted(lake_id, config, sinks, sorted(deployments, key=str))
+    }
+    there = {one.name: one for one in await _kept(client, lake_id)}
+    found = []
+    for name, one in wanted.items():
+        kept = there.get(name)
+        if kept is None:
+            found.append(Alarm("create", name, one))
+        elif _told(kept) == _told(one):
+            found.append(Alarm("unchanged", name, one, kept.id))
+        else:
+            # Whether it is on is for people to say.
+            found.append(
+                Alarm("change", name, one.model_copy(update={"enabled": kept.enabled}), kept.id)
+            )
+    gone = [
+        Alarm("remove", name, None, one.id) for name, one in there.items() if name not in wanted
+    ]
+    return found + gone
+
+
+async def do(client: PrefectClient, alarm: Alarm) -> None:
+    """Make the server keep one automation as it is wanted."""
+    if alarm.what == "create" and alarm.wanted:
+        await client.create_automation(alarm.wanted)
+    elif alarm.what == "change" and alarm.wanted and alarm.id:
+        await client.update_automation(alarm.id, alarm.wanted)
+    elif alarm.what == "remove" and alarm.id:
+        await client.delete_automation(alarm.id)
+
+
+async def _kept(client: PrefectClient, lake_id: str) -> list[Any]:
+    """Return the lake's automations; Prefect's own listing ends after one page."""
+    found: list[Any] = []
+    while True:
+        answer = await client.request(
+            "POST", "/automations/filter", json={"limit": _PAGE, "offset": len(found)}
+        )
+        page = answer.json()
+        found += page
+        if len(page) < _PAGE:
+            break
+    from prefect.events.schemas.automations import Automation
+
+    return [
+        Automation.model_validate(one) for one in found if one["name"].endswith(f" ({lake_id})")
+    ]
+
+
+def _told(automation: AutomationCore) -> Mapping[str, Any]:
+    return {
+        "trigger": automation.trigger.model_dump(mode="json", exclude={"id"}),
+        "actions": [one.model_dump(mode="json") for one in automation.actions],
+    }
+
+
+def _wanted(
+    lake_id: str, config: Config, sinks: Sequence[Sink], deployments: Sequence[UUID]
+) -> Iterable[AutomationCore]:
+    if not sinks:
+        return
+    yield _automation(
+        f"lake: news of a run ({lake_id})",
+        EventTrigger(
+            expect={ALERT},
+            match=ResourceSpecification({"lake.id": [lake_id]}),
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(),
+        ),
+        Words(
+            "{{ event.payload.subject }}",
+            "{{ event.payload.text }}",
+            kinds="event.payload.kinds",
+            news="event.payload.news",
+        ),
+        sinks,
+    )
+    if deployments:
+        yield _automation(
+            f"lake: a run died ({lake_id})",
+            EventTrigger(
+                after=_ENDED,
+                expect={ALERT},
+                match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+                match_related=ResourceSpecification(
+                    {"prefect.resource.id": [f"prefect.deployment.{one}" for one in deployments]}
+                ),
+                for_each={"prefect.resource.id"},
+                posture=Posture.Proactive,
+                threshold=1,
+                within=_PATIENCE,
+            ),
+            Words(
+                "{{ flow_run.name }}: {{ flow_run.state.name }}",
+                "{{ flow_run.state.message }}",
+                kinds="['failed']",
+            ),
+            sinks,
+        )
+    for source in config.sources.values():
+        if source.expect_every is not None:
+            every = duration_text(source.expect_every)
+            yield _automation(
+                f"lake: {source.name} is late ({lake_id})",
+                EventTrigger(
+                    after={LANDED},
+                    expect={LANDED},
+                    match=ResourceSpecification(
+                        {"lake.id": [lake_id], "lake.dataset": [source.dataset]}
+                    ),
+                    posture=Posture.Proactive,
+                    threshold=1,
+                    within=max(source.expect_every, _LEAST),
+                ),
+                Words(
+                    f"{source.name} is late",
+                    f"{source.dataset} has landed nothing new for {every}:"
+                    " look at the source, and at `lake status`",
+                    kinds="['late']",
+                ),
+                sinks,
+            )
+
+
+def _automation(
+    name: str, trigger: EventTrigger, words: Words, sinks: Sequence[Sink]
+) -> AutomationCore:
+    actions: list[ActionTypes] = [sink.action(words) for sink in sinks]
+    return AutomationCore(
+        name=name,
+        description="Made by `lake deploy` from [alerts] of lake.toml.",
+        trigger=trigger,
+        actions=actions,
+    )

@@ -1,0 +1,132 @@
+"""What a person sees of a run: its name, its page, its table, and the event feed."""
+
+import time
+from typing import Any
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import State
+
+from lake_flows.elt import elt
+from lake_flows.page import MOST, page
+from lake_flows.report import Drift, Failing, Report, Row
+from tests.flows.project import JANUARY, Project
+
+REPUBLISHED = b"id,fare\n1,-10.5\n2,2.25\n"
+
+
+def run_id(state: State[Any]) -> str:
+    return str(state.state_details.flow_run_id)
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.xdist_group("prefect")
+def test_a_run_is_named_after_what_it_did_and_has_one_page_and_events(project: Project) -> None:
+    path = project.root / "lake.toml"
+    path.write_text(path.read_text().replace("[lake]", '[lake]\nbrowser = "https://lake.example/"'))
+    first = elt(project=project.folder, return_state=True)
+    project.server.pages[JANUARY] = REPUBLISHED
+    second = elt(project=project.folder, return_state=True)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(second.state_details.flow_run_id)  # type: ignore[arg-type]
+        day = f"{run.expected_start_time:%Y-%m-%d}"
+        assert run.name == f"elt · {day} · 1 changed, 5 unchanged, 1 failed"
+    text = page_of(second)
+    lk = project.lake()
+    lines = text.split("\n")
+    assert lines[0] == "# elt: 1 changed, 5 unchanged, 1 failed"
+    assert lines[2].endswith(
+        f"(https://lake.example/), commits {lk.commit - 2} → {lk.commit}, run `{run_id(second)}`"
+    )
+    link = "https://lake.example/raw/trips/month=2024-01/v2"
+    assert f"| [raw.trips/month=2024-01]({link}) | **published again** | v2 | 2 |  |" in lines
+    assert "2 rows = 2 landed + 0 rejected" in lines
+    assert "- **revenue**: check between\\_revenue found 1 rows" in lines
+    assert "  | 2 | -8.25 | 2024-01 |" in lines
+    assert "- raw.trips: column fare is DOUBLE now, and was BIGINT (" in text
+    assert "curated.revenue was withheld" in text
+
+    lake_url, server = lk.url.rstrip("/"), project.server.url().rstrip("/")
+    warehouse = f"duckdb:///{project.warehouse}"
+    assert edges(run_id(first)) == {
+        (f"{server}/trips_*.csv", f"{lake_url}/raw/trips"),
+        (f"{server}/zones.csv", f"{lake_url}/raw/zones"),
+        (f"{lake_url}/raw/trips", f"{lake_url}/curated/revenue"),
+        (f"{lake_url}/raw/zones", f"{lake_url}/curated/places"),
+        (f"{lake_url}/curated/revenue", f"{warehouse}/daily_revenue"),
+        (f"{lake_url}/curated/places", f"{warehouse}/places"),
+    }
+    assert edges(run_id(second)) == {(f"{server}/trips_*.csv", f"{lake_url}/raw/trips")}
+    (landed,) = events(run_id(second), "lake.partition.landed")
+    assert landed["resource"]["prefect.resource.id"] == f"{lake_url}/raw/trips/month=2024-01"
+    assert landed["payload"] == {
+        "dataset": "raw.trips",
+        "partition": "month=2024-01",
+        "version": 2,
+        "rows": 2,
+        "rejected": 0,
+        "again": True,
+    }
+
+
+def page_of(state: State[Any]) -> str:
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["lake-elt"]))
+        )
+    (text,) = [one.data for one in found if str(one.flow_run_id) == run_id(state)]
+    return str(text)
+
+
+def edges(root: str) -> set[tuple[str, str]]:
+    """Return what was made from what, by the events of a run and its subflows."""
+    made = events(root, "prefect.asset.materialization.succeeded")
+    return {
+        (one["prefect.resource.id"], event["resource"]["prefect.resource.id"])
+        for event in made
+        for one in event["related"]
+        if one["prefect.resource.role"] == "asset"
+    }
+
+
+def events(root: str, name: str) -> list[dict[str, Any]]:
+    """Return the events of a name that came from the subflows of a run; they take a moment."""
+    with get_client(sync_client=True) as client:
+        runs = client.request(
+            "POST",
+            "/flow_runs/filter",
+            json={"flow_runs": {"parent_flow_run_id": {"any_": [root]}}},
+        ).json()
+        ids = [f"prefect.flow-run.{run['id']}" for run in runs]
+        asked = {"filter": {"event": {"name": [name]}, "related": {"id": ids}}, "limit": 50}
+        for _ in range(100):
+            found: list[dict[str, Any]] = client.request(
+                "POST", "/events/filter", json=asked
+            ).json()["events"]
+            if found:
+                time.sleep(1)
+                found = client.request("POST", "/events/filter", json=asked).json()["events"]
+                break
+            time.sleep(0.1)
+    return found
+
+
+def test_a_page_is_no_markup_of_the_data_and_no_longer_than_people_read() -> None:
+    bad = "<b>|`*_[x](y)\n# no"
+    rows = [Row("land", f"raw.x/month={i}", "landed", 1, version=1) for i in range(MOST + 7)]
+    rows.append(Row("land", "raw.y", "unchanged"))
+    report = Report(
+        "land",
+        rows=rows,
+        checks=[Failing(bad, bad, "warn", 3, [bad], [[bad], ["x" * 500]])],
+        drift=[Drift("raw.x", "", bad, "BIGINT", "VARCHAR", "text")],
+        silent=[bad],
+        errors=[bad * 100],
+    )
+    text = page(report, head="head")
+    assert "<b>" not in text
+    assert "\n# no" not in text
+    assert "… and 7 more" in text
+    assert "raw.y" not in text
+    assert max(map(len, text.split("\n"))) < 1000
