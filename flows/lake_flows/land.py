@@ -63,25 +63,30 @@ def land(
 
     def work(lake: Lake, report: Report) -> None:
         wanted = chosen(lake, sources or ())
-        staging = [
-            (one, _stage(report, where, one.name, asked, at))
-            for one in wanted
-            if not is_appended(one)
-        ]
-        appending = [
-            (one, append_newer.submit(where, one.name, at)) for one in wanted if is_appended(one)
-        ]
-        for source, futures in staging:
-            for landing in _commit(report, where, source.name, asked, at, futures):
-                _tell(report, lake, source, landing)
-        for source, future in appending:
-            for landing in _appended(report, future):
-                _tell(report, lake, source, landing)
+        _land(lake, report, where, wanted, asked, at)
         lake.refresh()
         there = lake.state.datasets
         report.silent += [one.name for one in wanted if one.dataset not in there]
 
     return reported("land", where, work)
+
+
+def _land(
+    lake: Lake, report: Report, where: Where, wanted: list[Source], asked: Asked, at: str
+) -> None:
+    """Let the tasks of all sources run beside each other; tell of each source when it is done."""
+    staging = [
+        (one, _stage(report, where, one.name, asked, at)) for one in wanted if not is_appended(one)
+    ]
+    appending = [
+        (one, append_newer.submit(where, one.name, at)) for one in wanted if is_appended(one)
+    ]
+    for source, futures in staging:
+        for landing in _commit(report, where, source.name, asked, at, futures):
+            _tell(report, lake, source, landing)
+    for source, future in appending:
+        for landing in _appended(report, future):
+            _tell(report, lake, source, landing)
 
 
 def _appended(report: Report, future: "PrefectFuture[Document]") -> Iterator[Landing]:

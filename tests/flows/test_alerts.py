@@ -1,5 +1,5 @@
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from lake_flows.alert import alert
 from lake_flows.elt import elt
 from tests.flows.project import FEBRUARY, JANUARY, Deploy, Project
 from tests.flows.sinks import Sink, mailbox, sink
+from tests.flows.waiting import calm, until
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.xdist_group("prefect")]
 
@@ -28,7 +29,6 @@ slack = "${{ALERT_SLACK}}"
 [deployments.NAME]
 flow = "elt"
 """
-PATIENCE_S = 90
 
 
 @pytest.fixture
@@ -37,15 +37,6 @@ def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
         monkeypatch.setenv("ALERT_WEBHOOK", found.url("/webhook"))
         monkeypatch.setenv("ALERT_SLACK", found.url("/slack"))
         yield found
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """Wait for what the server does behind our back."""
-    end = time.monotonic() + PATIENCE_S
-    while not (it := found()):
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.1)
-    return it
 
 
 def says(project: Project, mail: str = "") -> str:
@@ -95,8 +86,7 @@ def test_all_news_of_a_run_come_in_one_message(
 
     assert elt(project=project.folder, return_state=True).is_failed()
     until(lambda: len(inbox.got["/webhook"]) > 2)
-    time.sleep(1)
-    assert len(inbox.got["/webhook"]) == 3, "one message a run"
+    assert calm(lambda: len(inbox.got["/webhook"])) == 3, "one message a run"
 
 
 def test_runs_that_cannot_speak_and_late_sources_are_told_of_too(

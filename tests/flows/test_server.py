@@ -7,12 +7,9 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import psutil
@@ -30,22 +27,13 @@ from lake_flows.land import land
 from tests.faults.proxy import Proxy, Rule
 from tests.flows.prefect_server import LAKE, PrefectServer, started
 from tests.flows.project import FEBRUARY, Project
+from tests.flows.waiting import until
 from tests.http_server import Hang, Status
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
 POOL = "lake-kills"
 LOADED = [("2024-01", 2, 30), ("2024-02", 1, 5)]
-PATIENCE_S = 240
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait for something that another process does."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end, "it never came"
-        threading.Event().wait(0.2)
-    return found
 
 
 @contextmanager

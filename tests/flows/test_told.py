@@ -1,6 +1,5 @@
 """What a person sees of a run: its name, its page, its table, and the event feed."""
 
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from lake_flows.elt import elt
 from lake_flows.page import MOST, page
 from lake_flows.report import Drift, Failing, Report, Row
 from tests.flows.project import JANUARY, Project
+from tests.flows.waiting import calm, until
 
 REPUBLISHED = b"id,fare\n1,-10.5\n2,2.25\n"
 
@@ -100,16 +100,14 @@ def events(root: str, name: str) -> list[dict[str, Any]]:
         ).json()
         ids = [f"prefect.flow-run.{run['id']}" for run in runs]
         asked = {"filter": {"event": {"name": [name]}, "related": {"id": ids}}, "limit": 50}
-        for _ in range(100):
-            found: list[dict[str, Any]] = client.request(
-                "POST", "/events/filter", json=asked
-            ).json()["events"]
-            if found:
-                time.sleep(1)
-                found = client.request("POST", "/events/filter", json=asked).json()["events"]
-                break
-            time.sleep(0.1)
-    return found
+
+        def found() -> list[dict[str, Any]]:
+            answer = client.request("POST", "/events/filter", json=asked).json()
+            return list(answer["events"])
+
+        until(found)
+        calm(lambda: len(found()))
+        return found()
 
 
 def test_a_page_is_no_markup_of_the_data_and_no_longer_than_people_read() -> None:

@@ -113,68 +113,70 @@ def _wanted(
 ) -> Iterable[AutomationCore]:
     if not sinks:
         return
-    yield _automation(
-        f"lake: news of a run ({lake_id})",
-        EventTrigger(
-            expect={ALERT},
-            match=ResourceSpecification({"lake.id": [lake_id]}),
-            posture=Posture.Reactive,
-            threshold=1,
-            within=timedelta(),
-        ),
-        Words(
-            "{{ event.payload.subject }}",
-            "{{ event.payload.text }}",
-            kinds="event.payload.kinds",
-            news="event.payload.news",
-        ),
-        sinks,
-    )
+    yield _automation(f"lake: news of a run ({lake_id})", _news(lake_id), _NEWS, sinks)
     if deployments:
-        yield _automation(
-            f"lake: a run died ({lake_id})",
-            EventTrigger(
-                after=_ENDED,
-                expect={ALERT},
-                match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-                match_related=ResourceSpecification(
-                    {"prefect.resource.id": [f"prefect.deployment.{one}" for one in deployments]}
-                ),
-                for_each={"prefect.resource.id"},
-                posture=Posture.Proactive,
-                threshold=1,
-                within=_PATIENCE,
-            ),
-            Words(
-                "{{ flow_run.name }}: {{ flow_run.state.name }}",
-                "{{ flow_run.state.message }}",
-                kinds="['failed']",
-            ),
-            sinks,
-        )
-    for source in config.sources.values():
-        if source.expect_every is not None:
-            every = duration_text(source.expect_every)
-            yield _automation(
-                f"lake: {source.name} is late ({lake_id})",
-                EventTrigger(
-                    after={LANDED},
-                    expect={LANDED},
-                    match=ResourceSpecification(
-                        {"lake.id": [lake_id], "lake.dataset": [source.dataset]}
-                    ),
-                    posture=Posture.Proactive,
-                    threshold=1,
-                    within=max(source.expect_every, _LEAST),
-                ),
-                Words(
-                    f"{source.name} is late",
-                    f"{source.dataset} has landed nothing new for {every}:"
-                    " look at the source, and at `lake status`",
-                    kinds="['late']",
-                ),
-                sinks,
-            )
+        yield _automation(f"lake: a run died ({lake_id})", _died(deployments), _DIED, sinks)
+    for one in config.sources.values():
+        if one.expect_every is not None:
+            name = f"lake: {one.name} is late ({lake_id})"
+            trigger = _late(lake_id, one.dataset, one.expect_every)
+            yield _automation(name, trigger, _is_late(one.name, one.expect_every), sinks)
+
+
+_NEWS = Words(
+    "{{ event.payload.subject }}",
+    "{{ event.payload.text }}",
+    kinds="event.payload.kinds",
+    news="event.payload.news",
+)
+_DIED = Words(
+    "{{ flow_run.name }}: {{ flow_run.state.name }}",
+    "{{ flow_run.state.message }}",
+    kinds="['failed']",
+)
+
+
+def _is_late(source: str, expected: timedelta) -> Words:
+    every = duration_text(expected)
+    text = f"{source} has landed nothing new for {every}: look at the source, and at `lake status`"
+    return Words(f"{source} is late", text, kinds="['late']")
+
+
+def _news(lake_id: str) -> EventTrigger:
+    return EventTrigger(
+        expect={ALERT},
+        match=ResourceSpecification({"lake.id": [lake_id]}),
+        posture=Posture.Reactive,
+        threshold=1,
+        within=timedelta(),
+    )
+
+
+def _died(deployments: Sequence[UUID]) -> EventTrigger:
+    """Wait for runs that end badly and say nothing: those that speak are told of by their news."""
+    watched = [f"prefect.deployment.{one}" for one in deployments]
+    return EventTrigger(
+        after=_ENDED,
+        expect={ALERT},
+        match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+        match_related=ResourceSpecification({"prefect.resource.id": watched}),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=_PATIENCE,
+    )
+
+
+def _late(lake_id: str, dataset: str, expected: timedelta) -> EventTrigger:
+    """Wait for the next landing behind each one."""
+    return EventTrigger(
+        after={LANDED},
+        expect={LANDED},
+        match=ResourceSpecification({"lake.id": [lake_id], "lake.dataset": [dataset]}),
+        posture=Posture.Proactive,
+        threshold=1,
+        within=max(expected, _LEAST),
+    )
 
 
 def _automation(

@@ -65,16 +65,21 @@ async def deploy(
             flow_ids = await _flow_ids(client, found)
             made = await _together(_do(client, lake_id, flow_ids, one) for one in found)
             ids |= {one: step.path for one, step in zip(made, found, strict=True) if one}
-        gone = {one.kept.id for one in found if one.kept and one.what == "remove"}
-        mine = {
-            UUID(one.id): one.path for one in there if one.lake == lake_id and one.id not in gone
-        }
-        if is_plan:
-            mine |= {UUID(int=0): one.path for one in found if one.what == "create"}
-        told = await _alarms(client, lake_id, config, mine | ids, is_plan=is_plan)
+        mine = _left(lake_id, there, found, is_plan=is_plan) | ids
+        told = await _alarms(client, lake_id, config, mine, is_plan=is_plan)
         idle = await _together(pools.unwatched(client, pool) for pool in used)
     nobody = tuple(pool for pool, is_idle in zip(used, idle, strict=True) if is_idle)
     return Deployed(tuple(found), ids, nobody, tuple(told))
+
+
+def _left(
+    lake_id: str, there: Sequence[Kept], done: Sequence[Step], *, is_plan: bool
+) -> dict[UUID, str]:
+    """Return the deployments that a lake had; in a plan, one without an id stands for new ones."""
+    gone = {one.kept.id for one in done if one.kept and one.what == "remove"}
+    mine = {UUID(one.id): one.path for one in there if one.lake == lake_id and one.id not in gone}
+    made = {UUID(int=0): one.path for one in done if is_plan and one.what == "create"}
+    return mine | made
 
 
 async def _alarms(

@@ -1,7 +1,7 @@
 """What `lake.toml` wants deployed, checked as far as that goes without a server."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -92,14 +92,14 @@ def wanted(
         except InvalidConfig as exc:
             errors.append(InvalidConfig(f"{config.path}: [deployments.{name}] {exc}"))
     raise_all(errors)
-    if config.alerts.email and not names:
-        pool = next((one.fields["work_pool_name"] for one in made), None)
-        made.append(_mailing(config.alerts.email, place, pool))
-    return made
+    return made if names else [*made, *_mailing(config.alerts.email, place, made)]
 
 
-def _mailing(mail: Mail, place: Place, pool: str | None) -> Wanted:
-    """Return the deployment that mails alerts: a worker runs it, as it does the others."""
+def _mailing(mail: Mail | None, place: Place, beside: Sequence[Wanted]) -> Iterator[Wanted]:
+    """Give the deployment that mails alerts: the workers of the first other one run it."""
+    if mail is None:
+        return
+    pool = beside[0].fields["work_pool_name"]
     said = Deployment(
         flow=MAIL,
         parameters={
@@ -110,7 +110,7 @@ def _mailing(mail: Mail, place: Place, pool: str | None) -> Wanted:
             "server": mail.server,
         },
     )
-    return Wanted(MAIL, place.lake_id, _fields(said, place, pool, []))
+    yield Wanted(MAIL, place.lake_id, _fields(said, place, pool, []))
 
 
 def _wanted(config: Config, name: str, place: Place, pool: str | None) -> Wanted:
