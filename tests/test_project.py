@@ -1,6 +1,7 @@
 """The shape of the project: which way imports go, what they cost, how long things are."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -188,3 +189,11 @@ def test_nothing_tracked_names_a_path_of_somebodys_machine() -> None:
         if MACHINE_PATH.search(line)
     ]
     assert found == []
+
+
+@pytest.mark.xdist_group("one-worker")
+def test_what_is_grouped_runs_on_one_worker(request: pytest.FixtureRequest) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@one-worker"), (
+            "xdist groups nothing: see pyproject.toml"
+        )

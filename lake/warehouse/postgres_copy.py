@@ -6,9 +6,10 @@ The format is in PostgreSQL's manual under COPY: a header of 19 bytes, the rows,
 import contextlib
 import fcntl
 import os
+import select
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 import duckdb
@@ -17,6 +18,7 @@ import psycopg
 _HEADER, _TRAILER = 19, 2
 _BLOCK = 1 << 18
 _PIPE = 1 << 20
+_GLANCE_S = 1.0
 
 Pipes: TypeAlias = "SimpleQueue[int | None]"
 """The reading ends of pipes, one for each SELECT; None behind the last."""
@@ -83,15 +85,32 @@ def _blocks(pipes: Pipes, at_hand: list[int]) -> Iterator[tuple[int, bytes]]:
     number = 0
     while True:
         if not at_hand:
-            reading = pipes.get()
+            reading = _next(pipes)
             if reading is None:
                 pipes.put(None)
                 return
             at_hand.append(reading)
-        while block := os.read(at_hand[0], _BLOCK):
+        while block := _read(at_hand[0]):
             yield number, block
         os.close(at_hand.pop())
         number += 1
+
+
+# A Ctrl-C that comes right before a wait does not end it, so none is without an end.
+
+
+def _next(pipes: Pipes) -> int | None:
+    while True:
+        with contextlib.suppress(Empty):
+            return pipes.get(timeout=_GLANCE_S)
+
+
+def _read(pipe: int) -> bytes:
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    while not poll.poll(_GLANCE_S * 1000):
+        pass
+    return os.read(pipe, _BLOCK)
 
 
 def _joined(blocks: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:

@@ -71,6 +71,11 @@ def test_ctrl_c_in_the_middle_ends_it(
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
         yield "SELECT max(hash(i)) % 2 FROM range(100000000000) r(i)"
 
-    with pytest.raises(KeyboardInterrupt):
-        copy(reader, selects(), server, COPY)
+    # Whoever runs the tests may have been started with Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            copy(reader, selects(), server, COPY)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert server.execute("SELECT count(*) FROM t").fetchone() == (0,)
