@@ -110,3 +110,8 @@ def store(request: pytest.FixtureRequest) -> Store:
     """An empty store, which `open_store(store.url)` opens from any process."""
     found: Store = request.getfixturevalue(request.param)
     return found
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: archives hold the time, and workers compare names."""
+    return argname if isinstance(val, bytes) else None

@@ -59,7 +59,8 @@ def command(
 def _project(call: Call, example: str | None) -> list[Path]:
     """Write the project's files where there are none yet."""
     from lake.config import find
-    from lake.operations.start import EXAMPLES, MINIMAL, write_files
+    from lake.operations.example import EXAMPLES
+    from lake.operations.start import MINIMAL, write_files
 
     here = Path.cwd()
     if example:

@@ -156,14 +156,16 @@ def test_init_with_a_url_writes_no_project(run: Run, here: Path) -> None:
 def test_the_example_is_a_project_that_applies(run: Run) -> None:
     assert run("init", "--example", "nyc-taxi") == Ran(
         0,
-        "wrote lake.toml\nwrote models/trips.sql\nwrote models/daily_revenue.sql\n"
+        "wrote lake.toml\nwrote models/yellow_trips.sql\nwrote models/green_trips.sql\n"
+        "wrote models/daily_revenue.sql\n"
         "made the lake file://HERE/.lake, time zone America/New_York\n",
         "",
     )
     assert run("apply") == Ran(
         0,
-        "source green_trips  new\nsource taxi_zones  new\nmodel daily_revenue  new\n"
-        "model trips  new\ntable daily_revenue  new\ncommit 1\n",
+        "source yellow_trips  new\nsource green_trips  new\nsource taxi_zones  new\n"
+        "model daily_revenue  new\nmodel green_trips  new\nmodel yellow_trips  new\n"
+        "table yellow_trips  new\ntable daily_revenue  new\ncommit 1\n",
         "",
     )
 
