@@ -5,8 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from lake.config.period import Periods
 from lake.errors import LakeError, SeveralFailed
+from lake.landing import plan as landing
+from lake.landing.land import PARALLEL
 from lake.landing.order import Landing, Order
+from lake.landing.plan import Planned
 from lake.landing.sources import chosen, land_sources, orders, sources
 from lake.models import run as models
 from lake.models.make import ModelRun
@@ -34,17 +38,17 @@ class Elt:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class EltPlan:
     """What a sequence would ask for, run and load, as things are before it.
 
     Attributes:
-        orders: the partitions that sources would be asked for.
+        landings: the partitions that sources are asked for, and what each would come to.
         runs: the models that are stale already.
         loads: per table the partitions that the warehouse lacks already.
         errors: what cannot be planned.
     """
 
-    orders: tuple[Order, ...]
+    landings: tuple[Planned, ...]
     runs: tuple[ModelRun, ...]
     loads: Mapping[str, Sequence[str]]
     errors: tuple[LakeError, ...] = ()
@@ -55,6 +59,7 @@ def elt(
     *,
     since: str | None = None,
     until: str | None = None,
+    at_once: int = PARALLEL,
     told: Told = lambda done: None,
 ) -> Elt:
     """Land every source, build every stale model, load every table.
@@ -65,24 +70,29 @@ def elt(
 
     Args:
         lake: moved to the last commit.
-        since: the first period that sources are asked for, such as `2024-01`.
+        since: the first period that is landed and built, such as `2024-01`.
         until: the last one.
+        at_once: how many partitions of a source are fetched beside each other.
         told: hears of each partition, model and table as soon as it is settled.
 
     Returns:
         What was done, with every error; none is raised.
     """
     errors: list[LakeError] = []
-    landings = _land(lake, errors, told, since=since, until=until)
+    landings: list[Landing] = []
+    with collected(errors):
+        if sources(lake):
+            told_landing = _both(landings, told)
+            land_sources(lake, (), since=since, until=until, at_once=at_once, told=told_landing)
     done = Transformed()
     with collected(errors):
-        done = models.transform(lake, told=told)
+        done = models.transform(lake, told=told, periods=Periods(since or "", until or ""))
         errors += done.errors
     return Elt(tuple(landings), done, tuple(_load(lake, done, errors, told)), tuple(errors))
 
 
-def plan(lake: "Lake", *, since: str | None = None, until: str | None = None) -> Planned:
-    """Return what a sequence would do now; nothing is fetched or changed."""
+def plan(lake: "Lake", *, since: str | None = None, until: str | None = None) -> EltPlan:
+    """Return what a sequence would do now: sources are asked, nothing is fetched or changed."""
     errors: list[LakeError] = []
     asked: list[Order] = []
     runs: list[ModelRun] = []
@@ -91,22 +101,14 @@ def plan(lake: "Lake", *, since: str | None = None, until: str | None = None) ->
         with collected(errors):
             asked += orders(lake, source, since=since, until=until)
     with collected(errors):
-        runs += models.plan(lake)
+        runs += models.plan(lake, periods=Periods(since or "", until or ""))
     published = [name for name in tables(lake) if f"curated.{name}" in lake.state.datasets]
     for name in published:
         with collected(errors):
             loads |= warehouse.plan(lake, [name])
-    return Planned(tuple(asked), tuple(runs), loads, tuple(errors))
-
-
-def _land(
-    lake: "Lake", errors: list[LakeError], told: Told, *, since: str | None, until: str | None
-) -> list[Landing]:
-    landings: list[Landing] = []
-    with collected(errors):
-        if sources(lake):
-            land_sources(lake, (), since=since, until=until, told=_both(landings, told))
-    return landings
+    planned = landing.plan(lake.state, asked)
+    errors += [one.error for one in planned if one.error]
+    return EltPlan(tuple(planned), tuple(runs), loads, tuple(errors))
 
 
 def _load(

@@ -220,9 +220,12 @@ class Lake:
         since: str | None = None,
         until: str | None = None,
         force: bool = False,
+        at_once: int = 4,
         told: "Told | None" = None,
     ) -> "list[Landing]":
         """Land what the declared sources hold now; one commit per source, each independent.
+
+        Of each source, `at_once` partitions are fetched beside each other.
 
         Raises:
             NoSuchSource: one of `names` is not declared.
@@ -232,7 +235,9 @@ class Lake:
 
         self._writable()
         with self._published():
-            return land_sources(self, names, since=since, until=until, force=force, told=told)
+            return land_sources(
+                self, names, since=since, until=until, force=force, at_once=at_once, told=told
+            )
 
     def apply(self) -> "Application":
         """Declare what `lake.toml` and `models/` say; read what is held again accordingly.
@@ -251,6 +256,8 @@ class Lake:
         self,
         names: Sequence[str] = (),
         *,
+        since: str | None = None,
+        until: str | None = None,
         publish: bool = True,
         told: "Callable[[ModelRun], None]" = lambda run: None,
     ) -> "Transformed":
@@ -259,13 +266,16 @@ class Lake:
         Raises:
             CheckFailed, BuildFailed, SeveralFailed: what was withheld; the rest was published.
             ModelInvalid: a model is none; nothing was built.
+            InvalidConfig: `since` or `until` is no period.
         """
+        from lake.config.period import Periods
         from lake.errors import raise_all
         from lake.models.run import transform
 
         self._writable()
         with self._published():
-            done = transform(self, names, publish=publish, told=told)
+            periods = Periods(since or "", until or "")
+            done = transform(self, names, publish=publish, told=told, periods=periods)
         raise_all(done.errors)
         return done
 
@@ -292,6 +302,7 @@ class Lake:
         *,
         since: str | None = None,
         until: str | None = None,
+        at_once: int = 4,
         told: "Callable[[Done], None]" = lambda done: None,
     ) -> "Elt":
         """Land every source, build every stale model, load every table: what changed.
@@ -304,7 +315,7 @@ class Lake:
 
         self._writable()
         with self._published():
-            done = elt(self, since=since, until=until, told=told)
+            done = elt(self, since=since, until=until, at_once=at_once, told=told)
         raise_all(done.errors)
         return done
 

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
 
 def cause(error: Exception) -> str:
     """Return why something failed, without the number and the path that Python puts around it."""
@@ -19,3 +21,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` for the known word most like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def size(byte_count: int) -> str:
+    """Return `1.5 MB`: three digits, decimal units."""
+    value, unit = float(byte_count), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    digits = 0 if unit == 0 or value >= 99.5 else 1
+    return f"{value:.{digits}f} {_UNITS[unit]}"

@@ -35,12 +35,13 @@ def test_elt_lands_transforms_and_loads_and_the_next_one_finds_nothing_to_do(
 
 def test_a_plan_changes_nothing_and_tells_what_is_due(project: Project) -> None:
     found = plan(project.lake())
-    assert [order.name for order in found.orders] == [
+    assert [one.order.name for one in found.landings] == [
         "raw.trips/month=2024-01",
         "raw.trips/month=2024-02",
         "raw.zones",
     ]
-    assert (project.lake().commit, project.server.requests) == (0, [])
+    assert {one.what for one in found.landings} == {"missing"}
+    assert project.lake().commit == 0
     lake = project.lake()
     lake.land_sources()
     assert {run.dataset for run in plan(lake).runs} == {"curated.places", "curated.revenue"}

@@ -19,6 +19,7 @@ from prefect.settings import (
 
 from lake.elt import loadable
 from lake.lake import Lake
+from lake.landing.land import PARALLEL
 from lake.landing.sources import sources
 from lake_flows.alerting import heard
 from lake_flows.land import due, land
@@ -43,6 +44,9 @@ def elt(
     project: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    timezone: str | None = None,
+    at_once: int = PARALLEL,
+    plan: bool = False,
     warehouse: str | None = None,
 ) -> State[Any]:
     """Land every source, build every stale model, load every table.
@@ -54,31 +58,39 @@ def elt(
         lake: its URL; without it `LAKE_URL`, else what `lake.toml` says.
         env: the `[env.NAME]` of `lake.toml`.
         project: the folder of `lake.toml`; without one the lake's log says what there is to do.
-        since: the first period that sources are asked for, such as `2024-01`.
+        since: the first period that is landed and built, such as `2024-01`.
         until: the last one.
-        warehouse: its URL, in place of the configured one; with `${NAME}` for secrets, or
-            `block:NAME`.
+        timezone: the zone in which periods are counted; the lake's if not said.
+        at_once: how many partitions of a source are fetched beside each other.
+        plan: only say what each stage would do now; nothing is fetched or written.
+        warehouse: its URL, or `block:NAME`, in place of the configured one; secrets as `${NAME}`.
     """
     where, now, to = here(lake, env, project), due(), warehouse_named(warehouse)
-    place = {"lake": lake, "env": env, "project": project}
+    place = {"lake": lake, "env": env, "project": project, "plan": plan}
+    asked, when = {"since": since, "until": until}, {"timezone": timezone, "at_once": at_once}
 
     def work(lake: Lake, report: Report) -> None:
         if sources(lake):
-            report.take(land(**place, since=since, until=until, now=now, return_state=True))
-        report.take(transform(**place, return_state=True))
-        lake.refresh()
-        tables = loadable(lake, report.failed("transform"))
-        if tables:
+            report.take(land(**place, **asked, **when, now=now, return_state=True))
+        report.take(transform(**place, **asked, return_state=True))
+        if tables := _loadable(lake, report):
             report.take(load(**place, tables=tables, warehouse=to, return_state=True))
 
     return reported("elt", where, work)
 
 
+def _loadable(lake: Lake, report: Report) -> list[str]:
+    lake.refresh()
+    return loadable(lake, report.failed("transform"))
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the flow once, with a temporary server if none is configured; 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m lake_flows.elt", description=elt.__doc__)
-    for name in ("lake", "env", "project", "since", "until", "warehouse"):
+    for name in ("lake", "env", "project", "since", "until", "timezone", "warehouse"):
         parser.add_argument(f"--{name}")
+    parser.add_argument("--at-once", type=int, default=PARALLEL)
+    parser.add_argument("--plan", action="store_true")
     with _ended_by_term(), temporary_settings(OWN_SERVER):
         state = elt(**vars(parser.parse_args(words)), return_state=True)
         found: Any = state.result(raise_on_failure=False)

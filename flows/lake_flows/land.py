@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -18,8 +18,10 @@ from lake.lake import Lake
 from lake.landing.land import PARALLEL, Absent, Found, commit, stage_all, stage_one
 from lake.landing.newer import is_appended, land_newer
 from lake.landing.order import Landing, Order, Staged
+from lake.landing.plan import plan as planned
 from lake.landing.sources import chosen, declaration, orders
 from lake.landing.stage import Attempt, Known
+from lake.words import size
 from lake_flows import assets
 from lake_flows.alerting import heard
 from lake_flows.progress import counted
@@ -30,11 +32,11 @@ from lake_flows.where import Asked, Where, here
 
 KINDS: dict[str, type[Found]] = {"staged": Staged, "known": Known, "absent": Absent}
 Document = dict[str, Any]
-_RUNNER: TaskRunner[PrefectFuture[Any]] = cast(Any, ThreadPoolTaskRunner(max_workers=PARALLEL))
+Runner: TypeAlias = TaskRunner["PrefectFuture[Document]"]
 Staging = Sequence["PrefectFuture[Document]"]
 
 
-@flow(name="land", task_runner=_RUNNER, on_completion=[heard], on_failure=[heard])
+@flow(name="land", on_completion=[heard], on_failure=[heard])
 def land(
     lake: str | None = None,
     env: str | None = None,
@@ -42,6 +44,9 @@ def land(
     sources: list[str] | None = None,
     since: str | None = None,
     until: str | None = None,
+    timezone: str | None = None,
+    at_once: int = PARALLEL,
+    plan: bool = False,
     now: datetime | None = None,
 ) -> State[Any]:
     """Land what the sources hold now; one commit per source, each independent of the others.
@@ -56,37 +61,58 @@ def land(
         sources: names; all without any.
         since: the first period, such as `2024-01`.
         until: the last one.
+        timezone: the zone in which periods are counted; the lake's if not said.
+        at_once: how many partitions are fetched beside each other.
+        plan: only say what is missing or changed; nothing is fetched or written.
         now: the time that periods are counted to; the scheduled one if not said.
     """
-    where, asked = here(lake, env, project), Asked(since, until)
+    where, asked = here(lake, env, project), Asked(since, until, timezone, at_once, plan)
     at = (now or due()).isoformat()
 
     def work(lake: Lake, report: Report) -> None:
-        wanted = chosen(lake, sources or ())
-        _land(lake, report, where, wanted, asked, at)
-        lake.refresh()
-        there = lake.state.datasets
-        report.silent += [one.name for one in wanted if one.dataset not in there]
+        do = _plan if plan else _land
+        do(lake, report, where, chosen(lake, sources or ()), asked, at)
 
     return reported("land", where, work)
+
+
+def _plan(
+    lake: Lake, report: Report, where: Where, wanted: list[Source], asked: Asked, at: str
+) -> None:
+    """Say what would be fetched of each source, and how much that is."""
+    for source in wanted:
+        try:
+            for one in planned(lake.state, _orders(lake, source, asked, at)):
+                note = size(one.bytes) if one.bytes is not None else ""
+                report.add(Row("land", one.order.name, one.what, note=note, version=one.version))
+                if one.error:
+                    report.fail(one.error)
+        except LakeError as error:
+            report.fail(error)
 
 
 def _land(
     lake: Lake, report: Report, where: Where, wanted: list[Source], asked: Asked, at: str
 ) -> None:
     """Let the tasks of all sources run beside each other; tell of each source when it is done."""
-    staging = [
-        (one, _stage(report, where, one.name, asked, at)) for one in wanted if not is_appended(one)
-    ]
-    appending = [
-        (one, append_newer.submit(where, one.name, at)) for one in wanted if is_appended(one)
-    ]
-    for source, futures in staging:
-        for landing in _commit(report, where, source.name, asked, at, futures):
-            _tell(report, lake, source, landing)
-    for source, future in appending:
-        for landing in _appended(report, future):
-            _tell(report, lake, source, landing)
+    runner: Runner = cast(Any, ThreadPoolTaskRunner(max_workers=asked.at_once))
+    whole, appended = [], []
+    with runner:
+        for one in wanted:
+            if is_appended(one):
+                told = {"where": where, "source": one.name, "at": at}
+                appended.append((one, runner.submit(append_newer, told)))
+            else:
+                whole.append((one, _stage(runner, report, where, one.name, asked, at)))
+        for source, futures in whole:
+            for landing in _commit(report, where, source.name, asked, at, futures):
+                _tell(report, lake, source, landing)
+        for source, future in appended:
+            for landing in _appended(report, future):
+                _tell(report, lake, source, landing)
+    lake.refresh()
+    there = lake.state.datasets
+    report.silent += [one.name for one in wanted if one.dataset not in there]
 
 
 def _appended(report: Report, future: "PrefectFuture[Document]") -> Iterator[Landing]:
@@ -105,13 +131,21 @@ def due() -> datetime:
     return max(scheduled, datetime.now(UTC))
 
 
-def _stage(report: Report, where: Where, source: str, asked: Asked, at: str) -> Staging:
+def _stage(
+    runner: Runner, report: Report, where: Where, source: str, asked: Asked, at: str
+) -> Staging:
     try:
         partitions = list(orders_of(where, source, asked, at))
     except LakeError as error:
         report.fail(error)
         return []
-    return [stage_partition.submit(where, source, text, asked, at) for text in partitions]
+    return [
+        runner.submit(
+            stage_partition,
+            {"where": where, "source": source, "partition": text, "asked": asked, "at": at},
+        )
+        for text in partitions
+    ]
 
 
 def _commit(
@@ -230,11 +264,15 @@ def orders_of(where: Where, source: str, asked: Asked, at: str) -> dict[str, Ord
     Kept in this process: URLs may hold secrets, so tasks are told names, and look them up here.
     """
     lake = where.open()
-    wanted = orders(
+    return {order.partition: order for order in _orders(lake, _source(lake, source), asked, at)}
+
+
+def _orders(lake: Lake, source: Source, asked: Asked, at: str) -> list[Order]:
+    return orders(
         lake,
-        _source(lake, source),
+        source,
         since=asked.since,
         until=asked.until,
         now=datetime.fromisoformat(at),
+        timezone=asked.timezone or "",
     )
-    return {order.partition: order for order in wanted}

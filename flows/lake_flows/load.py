@@ -9,6 +9,7 @@ from lake.catalog.codec import build, plain
 from lake.lake import Lake
 from lake.warehouse.ledger import TableLoaded
 from lake.warehouse.run import chosen, load_tables, warehouse_url
+from lake.warehouse.run import plan as planned
 from lake_flows import assets
 from lake_flows.alerting import heard
 from lake_flows.progress import counted
@@ -27,6 +28,7 @@ def load(
     project: str | None = None,
     tables: list[str] | None = None,
     warehouse: str | None = None,
+    plan: bool = False,
 ) -> State[Any]:
     """Load published tables into the warehouse: what changed, exactly once.
 
@@ -37,11 +39,17 @@ def load(
         tables: names; all without any.
         warehouse: its URL, in place of the configured one. Name secrets as `${NAME}`, or all of it
             as `block:NAME`: they are looked up where the flow runs.
+        plan: only say which partitions would be loaded.
     """
     where, to = here(lake, env, project), warehouse_named(warehouse)
 
     def work(lake: Lake, report: Report) -> None:
         wanted = chosen(lake, tables or ())
+        if plan:
+            for name, due in planned(lake, wanted, to=looked_up(to)).items():
+                if due:
+                    report.add(Row("load", name, "due", note=f"{len(due):,} partitions"))
+            return
         for table in counted(wanted, "lake-load-progress", of=wanted):
             _load(report, lake, where, table, to)
 

@@ -14,6 +14,7 @@ from lake.models import graph
 from lake.models.make import Made, ModelRun
 from lake.models.project import Node, Project, project, reads_of
 from lake.models.run import make_model, publish_made
+from lake.models.run import plan as planned
 from lake_flows import assets
 from lake_flows.alerting import heard
 from lake_flows.failing import failing, fit_to_show
@@ -21,7 +22,7 @@ from lake_flows.progress import counted
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
 from lake_flows.step import failure, is_transient, step
-from lake_flows.where import Where, here
+from lake_flows.where import Asked, Where, here
 
 Document = dict[str, Any]
 
@@ -40,6 +41,9 @@ def transform(
     env: str | None = None,
     project: str | None = None,
     models: list[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    plan: bool = False,
 ) -> State[Any]:
     """Build what is stale, check it, and publish what passed as one commit.
 
@@ -51,20 +55,31 @@ def transform(
         project: the folder of `lake.toml`, with `models/` in it; without one the lake's log says
             what its models are.
         models: names; all without any. What they wait for is built first.
+        since: the first period to build, such as `2024-01`; models that are built whole are.
+        until: the last one.
+        plan: only say what would be built and why.
     """
-    where, names = here(lake, env, project), models or []
-    return reported("transform", where, lambda lake, report: _transform(lake, report, where, names))
+    where, names, asked = here(lake, env, project), models or [], Asked(since, until)
+
+    def work(lake: Lake, report: Report) -> None:
+        if plan:
+            for run in planned(lake, names, asked.periods):
+                report.add(Row("transform", run.dataset, "stale", note=run.note))
+        else:
+            _transform(lake, report, where, names, asked)
+
+    return reported("transform", where, work)
 
 
-def _transform(lake: Lake, report: Report, where: Where, names: list[str]) -> None:
+def _transform(lake: Lake, report: Report, where: Where, names: list[str], asked: Asked) -> None:
     found = project(lake)
     made: dict[str, Document] = {}
     nodes = found.chosen(names)
     for node in counted(nodes, "lake-transform-progress", of=nodes):
-        made[node.dataset] = _make(lake, where, node, _before(found, node, made))
+        made[node.dataset] = _make(lake, where, node, asked, _before(found, node, made))
     if not made:
         return
-    state = publish_models(where, lake.commit, names, list(made.values()), return_state=True)
+    state = publish_models(where, lake.commit, names, asked, list(made.values()), return_state=True)
     error = failure(state)
     if error:
         report.fail(error)
@@ -80,9 +95,9 @@ def _before(found: Project, node: Node, made: dict[str, Document]) -> list[Docum
     return [document for dataset, document in made.items() if dataset in wanted]
 
 
-def _make(lake: Lake, where: Where, node: Node, before: list[Document]) -> Document:
+def _make(lake: Lake, where: Where, node: Node, asked: Asked, before: list[Document]) -> Document:
     text = hashlib.sha256(node.model.text.encode()).hexdigest()
-    state = make(where, lake.commit, node.model.name, text, before, return_state=True)
+    state = make(where, lake.commit, node.model.name, text, asked, before, return_state=True)
     error = failure(state)
     if error is None:
         document: Document = state.result()
@@ -110,7 +125,9 @@ def _tell(report: Report, lake: Lake, node: Node, run: ModelRun) -> None:
 
 
 @step("make {model}")
-def make(where: Where, pinned: int, model: str, text: str, before: list[Document]) -> Document:
+def make(
+    where: Where, pinned: int, model: str, text: str, asked: Asked, before: list[Document]
+) -> Document:
     """Build and check one model of a transform that is pinned to one commit; nobody sees it.
 
     Args:
@@ -118,13 +135,14 @@ def make(where: Where, pinned: int, model: str, text: str, before: list[Document
         pinned: the commit that all models of this run see.
         model: its name.
         text: the hash of its text: another text is another model.
+        asked: the periods to build.
         before: the models that it waits for, as this task gave them.
 
     Raises:
         ModelFailed: it failed or was withheld. It is made again when the flow run is retried.
     """
     lake = where.open().at(pinned)
-    made = make_model(lake, model, [build(Made, document) for document in before])
+    made = make_model(lake, model, [build(Made, document) for document in before], asked.periods)
     if made.error and is_transient(made.error):
         raise made.error
     if made.withheld:
@@ -134,14 +152,20 @@ def make(where: Where, pinned: int, model: str, text: str, before: list[Document
 
 @step("publish models")
 def publish_models(
-    where: Where, pinned: int, models: list[str], made: list[Document]
+    where: Where, pinned: int, models: list[str], asked: Asked, made: list[Document]
 ) -> list[Document]:
     """Publish what passed as one commit; return what became of each model.
 
     Where others have published meanwhile, all is planned again, and equal builds are reused.
     """
     lake = where.open()
-    done = publish_made(lake, models, [build(Made, document) for document in made], pinned=pinned)
+    done = publish_made(
+        lake,
+        models,
+        [build(Made, document) for document in made],
+        pinned=pinned,
+        periods=asked.periods,
+    )
     return [plain(fit_to_show(lake, run)) for run in done.runs]
 
 

@@ -4,13 +4,18 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from prefect.runtime import flow_run
 
 from lake.config import expand, literal_secrets, load, url_of
+from lake.config.period import Periods
 from lake.errors import InvalidConfig
 from lake.lake import Lake
+from lake.landing.land import PARALLEL
 from lake.opening import open_lake
+
+MOST_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,35 @@ def _check(name: str, text: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The periods that sources are asked for: the first and the last; all of them without."""
+    """What a run is asked for.
+
+    Attributes:
+        since, until: the first and the last period; all of them without.
+        timezone: the zone in which periods are counted to the scheduled time; the lake's without.
+        at_once: how many partitions of a source are fetched beside each other.
+        plan: only say what is missing or changed.
+
+    Raises:
+        InvalidConfig: one of them cannot be.
+    """
 
     since: str | None = None
     until: str | None = None
+    timezone: str | None = None
+    at_once: int = PARALLEL
+    plan: bool = False
+
+    def __post_init__(self) -> None:
+        """Look at all of it."""
+        Periods(self.since or "", self.until or "")
+        if not 1 <= self.at_once <= MOST_AT_ONCE:
+            raise InvalidConfig(f"at_once = {self.at_once}: write 1 to {MOST_AT_ONCE}")
+        if self.timezone and self.timezone not in available_timezones():
+            raise InvalidConfig(
+                f"timezone = {self.timezone!r} is no time zone: write one such as 'Europe/Paris'"
+            )
+
+    @property
+    def periods(self) -> Periods:
+        """The periods, as models take them."""
+        return Periods(self.since or "", self.until or "")

@@ -6,6 +6,7 @@ import click
 
 from lake.cli import land, load, transform
 from lake.cli.call import Call, verb
+from lake.cli.land import at_once
 from lake.cli.output import document
 from lake.cli.progress import working
 from lake.cli.report import Report
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 @verb(name="elt")
 @click.option("--since", metavar="A", help="The first period of the sources, such as 2024-01.")
 @click.option("--until", metavar="B", help="The last one.")
+@at_once
 @click.option("--plan", is_flag=True, help="Say what would be done now, and do nothing.")
-def command(call: Call, since: str | None, until: str | None, plan: bool) -> None:
+def command(call: Call, since: str | None, until: str | None, at_once: int, plan: bool) -> None:
     """Land, transform and load, one after the other; what fails does not stop the rest."""
     lake = call.open()
     if plan:
@@ -30,7 +32,7 @@ def command(call: Call, since: str | None, until: str | None, plan: bool) -> Non
     done: dict[str, list[Any]] = {"land": [], "transform": [], "load": []}
     report = Report(call, done, end=lambda: _end(before, lake.commit))
     with report, working("land, transform, load"):
-        lake.elt(since=since, until=until, told=_teller(report, done))
+        lake.elt(since=since, until=until, at_once=at_once, told=_teller(report, done))
 
 
 def _teller(report: Report, done: dict[str, list[Any]]) -> "Told":
@@ -59,13 +61,13 @@ def _plan(call: Call, lake: "Lake", since: str | None, until: str | None) -> Non
     if call.json:
         document(
             {
-                "land": land.plan_rows(lake, found.orders),
+                "land": land.plan_rows(found.landings),
                 "transform": transform.plan_rows(found.runs),
                 "load": load.plan_rows(found.loads),
             }
         )
     else:
-        land.tell_plan(call, lake, found.orders)
+        land.tell_plan(call, found.landings)
         transform.tell_plan(call, found.runs)
         load.tell_plan(call, found.loads)
     raise_all(found.errors)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from lake.cli.call import Call, verb
-from lake.cli.output import counted, document, line, plain, size
+from lake.cli.output import counted, document, line, plain
 from lake.cli.progress import working
+from lake.words import size
 
 if TYPE_CHECKING:
     from lake.operations.gc import Collected

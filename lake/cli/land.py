@@ -11,15 +11,27 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import source_names
-from lake.cli.output import count, counted, document, line, plain, size
+from lake.cli.output import count, counted, document, line, plain
 from lake.cli.progress import working
 from lake.cli.report import Report
 from lake.errors import InvalidName, LakeError, NoSuchSource, raise_all
+from lake.words import size
 
 if TYPE_CHECKING:
     from lake.lake import Lake
     from lake.landing.order import Landing, Order
+    from lake.landing.plan import Planned
     from lake.sources.copy import Readable
+
+
+at_once = click.option(
+    "--at-once",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="How many partitions are fetched beside each other.",
+)
 
 
 @verb(name="land")
@@ -29,7 +41,8 @@ if TYPE_CHECKING:
 @click.option("--read", multiple=True, metavar="K=V", help="How, as a source says: sheet=Trips.")
 @click.option("--since", metavar="A", help="The first period of the sources, such as 2024-01.")
 @click.option("--until", metavar="B", help="The last one.")
-@click.option("--plan", is_flag=True, help="Say what would be asked for, and fetch nothing.")
+@at_once
+@click.option("--plan", is_flag=True, help="Say what is missing or changed; fetch nothing.")
 @click.option("--force", is_flag=True, help="Land what is there already or was rolled back, too.")
 def command(call: Call, what: tuple[str, ...], **options: Any) -> None:
     """Bring what the sources hold now into raw.
@@ -54,6 +67,7 @@ class _Wanted:
     read: tuple[str, ...]
     since: str | None
     until: str | None
+    at_once: int
     plan: bool
     force: bool
 
@@ -101,7 +115,11 @@ def _land_given(wanted: _Wanted) -> None:
 
     lake = wanted.call.open()
     if wanted.plan:
-        tell_plan(wanted.call, lake, [_order(wanted)])
+        from lake.landing.plan import plan
+
+        planned = plan(lake.state, [_order(wanted)])
+        tell_plan(wanted.call, planned)
+        raise_all([one.error for one in planned if one.error])
         return
     report, told = _report(wanted.call, lake)
     with report, working(f"landing {shown(wanted.what[0])}"):
@@ -139,6 +157,7 @@ def _land_sources(wanted: _Wanted) -> None:
                 since=wanted.since,
                 until=wanted.until,
                 force=wanted.force,
+                at_once=wanted.at_once,
                 told=told,
             )
         except NoSuchSource as error:
@@ -153,6 +172,7 @@ def _perhaps_a_file(error: NoSuchSource, what: Sequence[str]) -> NoSuchSource:
 
 def _plan_sources(lake: "Lake", wanted: _Wanted) -> None:
     """Say what would be asked for; a source that cannot be planned does not hide the others."""
+    from lake.landing.plan import plan
     from lake.landing.sources import chosen, orders
 
     asked: list[Order] = []
@@ -167,38 +187,65 @@ def _plan_sources(lake: "Lake", wanted: _Wanted) -> None:
         except LakeError as error:
             errors.append(error)
     if asked or not errors:
-        tell_plan(wanted.call, lake, asked)
+        planned = plan(lake.state, asked)
+        tell_plan(wanted.call, planned)
+        errors += [one.error for one in planned if one.error]
     raise_all(errors)
 
 
-def plan_rows(lake: "Lake", orders: "Sequence[Order]") -> list[dict[str, Any]]:
-    """Return what would be asked for, ready for JSON."""
+def plan_rows(planned: "Sequence[Planned]") -> list[dict[str, Any]]:
+    """Return what would be fetched, in order, ready for JSON."""
+    from lake.landing.plan import DUE
     from lake.sources.path import shown
 
-    lake.state.prefetch((order.dataset, order.partition) for order in orders)
     return [
         {
-            "dataset": order.dataset,
-            "partition": order.partition,
-            "version": lake.state.partition(order.dataset, order.partition).versions,
-            "from": [shown(url) for url in order.urls],
+            "dataset": one.order.dataset,
+            "partition": one.order.partition,
+            "what": one.what,
+            "version": one.version,
+            "bytes": one.bytes,
+            "from": [shown(url) for url in one.order.urls],
         }
-        for order in orders
+        for one in planned
+        if one.what in DUE
     ]
 
 
-def tell_plan(call: Call, lake: "Lake", orders: "Sequence[Order]") -> None:
-    """Say what would be asked for."""
-    asked = plan_rows(lake, orders)
+def tell_plan(call: Call, planned: "Sequence[Planned]") -> None:
+    """Say what would be fetched, in order, and how much that is; and what cannot be told."""
     if call.json:
-        document(asked)
-        return
-    for order, one in zip(orders, asked, strict=True):
-        now = f"v{one['version']}" if one["version"] else "nothing yet"
-        ask = f"would ask {' '.join(one['from'])}" if one["from"] else "no file of it is there"
-        line(plain(f"{order.name}  {now}; {ask}"))
-    if not asked:
-        line("nothing to land")
+        document(plan_rows(planned))
+    else:
+        for one in planned:
+            if text := _planned(one):
+                line(plain(f"{one.order.name}  {text}"))
+        line(_total(planned))
+
+
+def _planned(one: "Planned") -> str:
+    from lake.sources.path import shown
+
+    much = f"{size(one.bytes)} from" if one.bytes is not None else "from"
+    where = f"{much} {' '.join(shown(url) for url in one.order.urls)}"
+    return {
+        "missing": f"missing: {where}",
+        "changed": f"changed since v{one.version}: {where}",
+        "unknown": f"may have changed since v{one.version}: {where}",
+        "gone": f"gone at the source: v{one.version} is kept",
+    }.get(one.what, "")
+
+
+def _total(planned: "Sequence[Planned]") -> str:
+    from lake.landing.plan import DUE
+
+    found = Counter(one.what for one in planned)
+    due = [one for one in planned if one.what in DUE]
+    known = sum(one.bytes or 0 for one in due)
+    rest = [f"{count(found[what])} {what}" for what in ("unchanged", "not yet") if found[what]]
+    said = f"{count(len(due))} to land" if due else "nothing to land"
+    some = "at least " if any(one.bytes is None for one in due) else ""
+    return "; ".join([f"{said}, {some}{size(known)}" if known else said, *rest])
 
 
 def _report(call: Call, lake: "Lake") -> "tuple[Report, Callable[[Landing], None]]":

@@ -11,10 +11,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from lake.words import size
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def plain(text: str) -> str:
@@ -108,15 +109,6 @@ def count(number: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 row`, `2 rows`."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
-
-
-def size(byte_count: int) -> str:
-    """Return `1.5 MB`: three digits, decimal units."""
-    value, unit = float(byte_count), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    digits = 0 if unit == 0 or value >= 99.5 else 1
-    return f"{value:.{digits}f} {_UNITS[unit]}"
 
 
 def moment(value: datetime | str) -> str:

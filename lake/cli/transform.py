@@ -17,26 +17,45 @@ if TYPE_CHECKING:
 
 @verb(name="transform")
 @click.argument("models", nargs=-1, metavar="[MODEL…]", shell_complete=model_names)
+@click.option("--since", metavar="A", help="The first period to build, such as 2024-01.")
+@click.option("--until", metavar="B", help="The last one.")
 @click.option("--plan", is_flag=True, help="Say what would run and why, and build nothing.")
 @click.option("--audit", is_flag=True, help="Build and check, and publish nothing.")
-def command(call: Call, models: tuple[str, ...], plan: bool, audit: bool) -> None:
+def command(
+    call: Call,
+    models: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    plan: bool,
+    audit: bool,
+) -> None:
     """Build the models whose inputs changed, check them, and publish what passed.
 
-    All of it is one commit. A failed check withholds its model and what hangs on it.
+    All of it is one commit. A failed check withholds its model and what hangs on it. Of a model
+    that is built whole, --since and --until leave nothing out.
     """
     if plan and audit:
         raise click.UsageError("--plan and --audit exclude each other")
+    from lake.config.period import Periods
+
+    periods = Periods(since or "", until or "")
     lake = call.open()
     if plan:
         from lake.models.run import plan as planned
 
-        tell_plan(call, planned(lake, models))
+        tell_plan(call, planned(lake, models, periods))
         return
     before = lake.commit
     runs: list[ModelRun] = []
     report = Report(call, runs, end=lambda: _end(audit, before, lake.commit))
     with report, working("transforming"):
-        lake.transform(models, publish=not audit, told=report.teller(runs, words))
+        lake.transform(
+            models,
+            since=since,
+            until=until,
+            publish=not audit,
+            told=report.teller(runs, words),
+        )
 
 
 def _end(audit: bool, before: int, after: int) -> str:

@@ -6,8 +6,9 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import dataset_names
-from lake.cli.output import counted, document, line, plain, size, talk
+from lake.cli.output import counted, document, line, plain, talk
 from lake.cli.progress import bar
+from lake.words import size
 
 
 @verb(name="verify")

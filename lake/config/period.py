@@ -4,7 +4,8 @@ Moments here are naive: wall-clock time of the lake's zone.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
@@ -114,3 +115,36 @@ def steps(first: datetime, end: datetime, unit: Unit) -> Iterator[datetime]:
     while at < end:
         yield at
         at = after(at, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """Some periods in a row: from `since` to `until`, both inclusive; `""` is no end.
+
+    Raises:
+        InvalidConfig: one of them is no period, or they are the wrong way round.
+    """
+
+    since: str = ""
+    until: str = ""
+
+    def __post_init__(self) -> None:
+        """Look at both."""
+        if self.since and self.until and interval(self.since)[0] >= interval(self.until)[1]:
+            raise InvalidConfig(f"since {self.since} is later than until {self.until}")
+        for text in filter(None, (self.since, self.until)):
+            interval(text)
+
+    def hold(self, values: Iterable[str]) -> bool:
+        """Tell whether a partition with these values lies among them; one without a period does."""
+        for text in values:
+            try:
+                begin, end = interval(text)
+            except InvalidConfig:
+                continue
+            is_early = bool(self.since) and begin < interval(self.since)[0]
+            return not is_early and not (self.until and end > interval(self.until)[1])
+        return True
+
+
+ALL = Periods()

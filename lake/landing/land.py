@@ -76,9 +76,14 @@ def held(landings: Sequence[Landing]) -> list[LakeError]:
 
 
 def stage_all(
-    attempt: Attempt, state: State, orders: Sequence[Order], *, force: bool
+    attempt: Attempt,
+    state: State,
+    orders: Sequence[Order],
+    *,
+    force: bool,
+    at_once: int = PARALLEL,
 ) -> tuple[list[tuple[Order, Found]], list[LakeError]]:
-    """Stage every order, several at a time; one that fails does not stop the others."""
+    """Stage every order, `at_once` at a time; one that fails does not stop the others."""
     state.prefetch((order.dataset, order.partition) for order in orders)
     attempt = replace(attempt, is_bulk=len(orders) > BULK)
 
@@ -91,7 +96,7 @@ def stage_all(
     if attempt.log.parallel == 1 or len(orders) == 1:
         results = [try_one(order) for order in orders]
     else:
-        with ThreadPoolExecutor(PARALLEL) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             results = list(pool.map(try_one, orders))
     pairs = list(zip(orders, results, strict=True))
     found = [(order, one) for order, one in pairs if not isinstance(one, LakeError)]

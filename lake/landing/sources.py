@@ -14,7 +14,7 @@ from lake.config.source import is_python
 from lake.config.table import Table
 from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import LakeError, NoSuchSource, raise_all
-from lake.landing.land import Told, commit, held, stage_all
+from lake.landing.land import PARALLEL, Told, commit, held, stage_all
 from lake.landing.newer import database_order, is_appended, land_newer
 from lake.landing.order import Landing, Order
 from lake.landing.reread import held_orders
@@ -59,6 +59,7 @@ def orders(
     since: str | None,
     until: str | None,
     now: datetime | None = None,
+    timezone: str = "",
 ) -> list[Order]:
     """Return what a source is asked for: an order per partition.
 
@@ -70,6 +71,7 @@ def orders(
         since: the first period, such as `2024-01`.
         until: the last one.
         now: the time that periods are counted to, aware; this host's if not said.
+        timezone: the zone in which they are counted; the lake's if not said.
     """
     if source.database:
         return [database_order(source)]
@@ -78,7 +80,7 @@ def orders(
         since=since,
         until=until,
         now=now or lake.log.clock(),
-        timezone=lake.log.identity.timezone,
+        timezone=timezone or lake.log.identity.timezone,
         environ=os.environ,
         known=lambda: _current(lake, source),
     )
@@ -132,15 +134,19 @@ def land_sources(
     since: str | None,
     until: str | None,
     force: bool = False,
+    at_once: int = PARALLEL,
     told: Told | None = None,
 ) -> list[Landing]:
-    """Land sources one after the other, a commit each; one that fails does not stop the others."""
+    """Land sources one after the other, a commit each; one that fails does not stop the others.
+
+    Of each, `at_once` partitions are fetched beside each other.
+    """
     landings: list[Landing] = []
     errors: list[LakeError] = []
     for source in chosen(lake, names):
         try:
             found, failed = land_source(
-                lake, source, since=since, until=until, force=force, told=told
+                lake, source, since=since, until=until, force=force, at_once=at_once, told=told
             )
         except LakeError as error:
             errors.append(error)
@@ -158,6 +164,7 @@ def land_source(
     since: str | None,
     until: str | None,
     force: bool = False,
+    at_once: int = PARALLEL,
     told: Told | None = None,
 ) -> tuple[list[Landing], list[LakeError]]:
     """Land one source as one commit; return what came of it, and what failed."""
@@ -169,7 +176,7 @@ def land_source(
         return [landing], []
     attempt = Attempt(lake.log, lake.new_id(), lake.run, later=lake.later)
     wanted = orders(lake, source, since=since, until=until)
-    found, errors = stage_all(attempt, lake.state, wanted, force=force)
+    found, errors = stage_all(attempt, lake.state, wanted, force=force, at_once=at_once)
     asked = {order.partition for order in wanted}
     again, unread = held_orders(lake, source, attempt, but=asked)
     landings = commit(

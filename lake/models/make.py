@@ -114,7 +114,7 @@ def make(at: Bench, node: Node, before: Sequence[Made], memo: Memo) -> Made:
 
 def _make(at: Bench, node: Node, memo: Memo) -> Made:
     every = units(node, at.state)
-    todo, lost = stale(node, at.state, every), gone(node, at.state, every)
+    todo, lost = stale(node, at.state, every, at.project.periods), gone(node, at.state, every)
     if not todo and not lost:
         return _unchanged(at, node)
     results = tuple(_built(at, node, unit, memo) for unit in todo)

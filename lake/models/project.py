@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lake.catalog.state import State
+from lake.config.period import ALL, Periods
 from lake.errors import ModelInvalid, NoSuchModel
 from lake.landing.sources import sources
 from lake.models import graph
@@ -35,9 +36,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Every model by dataset, each behind those that it reads."""
+    """Every model by dataset, each behind those that it reads; `periods` are those to build."""
 
     nodes: Mapping[str, Node]
+    periods: Periods = ALL
 
     def chosen(self, names: Sequence[str]) -> list[Node]:
         """Return the models of these names with all upstreams, in order; without names, all.
@@ -66,8 +68,12 @@ def reads_of(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(item.dataset for item in node.inputs), *node.looks_at]))
 
 
-def project(lake: "Lake") -> Project:
+def project(lake: "Lake", periods: Periods = ALL) -> Project:
     """Read all models and put them in order.
+
+    Args:
+        lake: the lake.
+        periods: those of which partitions are built; what is not cut into periods is built anyway.
 
     Raises:
         ModelInvalid: one is wrong, reads what is not there, or they wait for each other.
@@ -80,7 +86,7 @@ def project(lake: "Lake") -> Project:
     }
     nodes = {model.dataset: _node(model, known, lake.state) for model in models}
     unordered = Project(nodes)
-    return Project({name: nodes[name] for name in graph.order(unordered.reads())})
+    return Project({name: nodes[name] for name in graph.order(unordered.reads())}, periods)
 
 
 def read_models(lake: "Lake") -> list[Model]:

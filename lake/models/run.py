@@ -8,6 +8,7 @@ from lake.catalog import fold, snapshot
 from lake.catalog.entries import Built, Change, Schema
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
+from lake.config.period import ALL, Periods
 from lake.errors import LakeError, VersionConflict
 from lake.models.build import bench
 from lake.models.discard import discard
@@ -41,11 +42,12 @@ def transform(
     publish: bool = True,
     told: Told = lambda run: None,
     memo: Memo | None = None,
+    periods: Periods = ALL,
 ) -> Transformed:
     """Build the models of `names` (all without any) and what they wait for; publish what passed.
 
-    Where a partition that it writes moves meanwhile, all is planned again at the new head, and
-    equal builds are reused. A failed check or build withholds its model and what hangs on it.
+    Where a partition that it writes moves meanwhile, all is planned again, and equal builds are
+    reused. A failed check or build withholds its model and what hangs on it.
 
     Args:
         lake: moved to the commit that was published.
@@ -53,6 +55,7 @@ def transform(
         publish: False builds and checks only.
         told: hears of each model as soon as it is settled.
         memo: builds that need not run again.
+        periods: those to build.
 
     Raises:
         ModelInvalid: a model is none; nothing was built.
@@ -61,24 +64,37 @@ def transform(
     lake.refresh()
     given, memo = memo or {}, dict(memo or {})
     for left in reversed(range(TRIES)):
-        pinned, commit_id = lake.state.fork(), lake.new_id()
-        made = _make_all(lake, names, commit_id, memo, told)
         try:
-            number = _publish(lake, made, pinned, commit_id) if publish else None
+            made, number = _once(lake, names, memo, told, periods, publish=publish)
         except VersionConflict:
-            if left == 0:
-                raise
-            continue
-        own = [memo[key] for key in memo.keys() - given.keys()]
+            if left:
+                continue
+            raise
+        own = (memo[key] for key in memo.keys() - given.keys())
         discard(lake.log, own, _changes(made) if number else ())
         return _transformed(made, number)
     raise AssertionError("unreachable")
 
 
+def _once(
+    lake: "Lake",
+    names: Sequence[str],
+    memo: Memo,
+    told: Told,
+    periods: Periods,
+    *,
+    publish: bool,
+) -> tuple[list[Made], int | None]:
+    """Make and publish from where the lake is now; fail if that has moved."""
+    pinned, commit_id = lake.state.fork(), lake.new_id()
+    made = _make_all(lake, names, commit_id, memo, told, periods)
+    return made, _publish(lake, made, pinned, commit_id) if publish else None
+
+
 def _make_all(
-    lake: "Lake", names: Sequence[str], commit_id: str, memo: Memo, told: Told
+    lake: "Lake", names: Sequence[str], commit_id: str, memo: Memo, told: Told, periods: Periods
 ) -> list[Made]:
-    found = project(lake)
+    found = project(lake, periods)
     made: list[Made] = []
     trial = lake.state.fork()
     with bench(lake.log, trial, found, commit_id=commit_id, run=lake.run) as at:
@@ -93,18 +109,19 @@ def _transformed(made: Sequence[Made], number: int | None) -> Transformed:
     return Transformed(tuple(one.run for one in made), number, errors)
 
 
-def make_model(lake: "Lake", name: str, before: Sequence[Made]) -> Made:
+def make_model(lake: "Lake", name: str, before: Sequence[Made], periods: Periods = ALL) -> Made:
     """Make one model of a transform that is done in steps, at the commit that the lake is open at.
 
     Args:
         lake: all steps of one transform see it at the same commit.
         name: the model.
         before: the models that it waits for, as this function made them, in order.
+        periods: those of which partitions are built.
 
     Raises:
         ModelInvalid, NoSuchModel: a model is none, or there is none of this name.
     """
-    found = project(lake)
+    found = project(lake, periods)
     trial = lake.state.fork()
     for one in before:
         fold.apply_changes(trial, one.changes, one.schemas)
@@ -118,7 +135,12 @@ def make_model(lake: "Lake", name: str, before: Sequence[Made]) -> Made:
 
 
 def publish_made(
-    lake: "Lake", names: Sequence[str], made: Sequence[Made], *, pinned: int
+    lake: "Lake",
+    names: Sequence[str],
+    made: Sequence[Made],
+    *,
+    pinned: int,
+    periods: Periods = ALL,
 ) -> Transformed:
     """Publish what the steps of a transform made at commit `pinned`, as one commit.
 
@@ -133,18 +155,18 @@ def publish_made(
     try:
         return _transformed(made, _publish(lake, made, before, lake.new_id()))
     except VersionConflict:
-        return transform(lake, names, memo=memo_of(made))
+        return transform(lake, names, memo=memo_of(made), periods=periods)
 
 
-def plan(lake: "Lake", names: Sequence[str] = ()) -> list[ModelRun]:
+def plan(lake: "Lake", names: Sequence[str] = (), periods: Periods = ALL) -> list[ModelRun]:
     """Return what a transform would run now, and why; it builds nothing."""
     lake.refresh()
-    found = project(lake)
+    found = project(lake, periods)
     runs: list[ModelRun] = []
     waiting: set[str] = set()
     for node in found.chosen(names):
         every = units(node, lake.state)
-        todo = stale(node, lake.state, every)
+        todo = stale(node, lake.state, every, periods)
         lost = gone(node, lake.state, every)
         behind = sorted(waiting & set(found.reads()[node.dataset]))
         if todo or lost or behind:

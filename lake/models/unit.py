@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lake import layout
 from lake.catalog.state import State
+from lake.config.period import ALL, Periods
 from lake.models.columns import OutputColumn, columns_read
 from lake.models.content import build_key
 from lake.models.inputs import Input
@@ -126,10 +127,15 @@ def _digest(contents: Mapping[str, str], wanted: tuple[str, ...] | None) -> str:
     return hashlib.sha256(json.dumps(sorted(chosen.items())).encode()).hexdigest()
 
 
-def stale(node: Node, state: State, found: Iterable[Unit]) -> list[Unit]:
-    """Return the builds whose key differs from the last one that was published."""
+def stale(node: Node, state: State, found: Iterable[Unit], periods: Periods = ALL) -> list[Unit]:
+    """Return the builds of some periods whose key differs from the last one that was published."""
     last = state.built.get(node.dataset, {})
-    return [unit for unit in found if unit.scope not in last or last[unit.scope].key != unit.key]
+    return [
+        unit
+        for unit in found
+        if unit.scope not in last or last[unit.scope].key != unit.key
+        if periods.hold(layout.partition_values(unit.scope).values())
+    ]
 
 
 def gone(node: Node, state: State, found: Iterable[Unit]) -> list[str]:

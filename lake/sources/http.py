@@ -16,11 +16,13 @@ from urllib.parse import unquote, urlsplit
 from lake.config.secrets import recorded
 from lake.errors import SourceIncomplete, SourceMissing, SourceUnreadable
 from lake.sources.copy import CHUNK, Fetched, Sink, new_sink
+from lake.sources.glance import Glance
 from lake.sources.hosts import NETWORK, Network, Refused
 from lake.sources.patience import Clock, Patience
 from lake.sources.web import open_url
 from lake.sources.wire import Answer
 
+_HASTY = Patience(deadline_s=60, timeout_s=20, tries=2)
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 _MARK = re.compile(r"[!-~]+( [!-~]+)*")
 _RANGE = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)")
@@ -88,6 +90,16 @@ def fetch_http(
         return sink.keep(
             name=name, url=recorded(url), etag=mark.etag, last_modified=mark.last_modified
         )
+
+
+def glance_http(url: str, *, etag: str, network: Network = NETWORK) -> Glance | None:
+    """Ask what a fetch would bring, and take only the headers; None if nothing changed."""
+    glance = _Glance(_Question(url, _mark(etag), _HASTY, False, network), _Nowhere())
+    try:
+        mark = glance.run()
+    except _NotModified:
+        return None
+    return Glance(bytes=mark.total, last_modified=mark.last_modified)
 
 
 def _name(url: str) -> str:
@@ -278,3 +290,17 @@ def _retry_after_s(headers: Message) -> float:
         return max((parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds(), 0.0)
     except (TypeError, ValueError):
         return 0.0
+
+
+class _Nowhere(Sink):
+    """Where nothing goes that is only looked at."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class _Glance(_Download):
+    """A download that ends behind its headers."""
+
+    def _body(self, answer: Answer) -> None:
+        """Leave the body where it is."""

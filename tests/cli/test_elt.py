@@ -114,7 +114,9 @@ def test_elt_plans_every_stage_and_does_nothing(project: Run) -> None:
             {
                 "dataset": "raw.trips",
                 "partition": "month=2024-01",
+                "what": "missing",
                 "version": 0,
+                "bytes": 20,
                 "from": ["HERE/trips_2024-01.csv"],
             }
         ],

@@ -202,15 +202,20 @@ def test_every_error_has_a_line_of_its_own(run: Run, here: Path) -> None:
 def test_a_plan_fetches_nothing(run: Run, here: Path) -> None:
     _project(here)
     run("init")
+    (here / "trips_2024-02.csv").write_text(CSV)
     asked = run("land", "trips", "--plan", "--since", "2024-02")
     assert asked == Ran(
-        0, "raw.trips/month=2024-02  nothing yet; would ask HERE/trips_2024-02.csv\n", ""
+        0,
+        "raw.trips/month=2024-02  missing: 20 B from HERE/trips_2024-02.csv\n1 to land, 20 B\n",
+        "",
     )
     assert json.loads(run("land", "trips", "--plan", "--until", "2024-01", "--json").out) == [
         {
             "dataset": "raw.trips",
             "partition": "month=2024-01",
+            "what": "missing",
             "version": 0,
+            "bytes": 20,
             "from": ["HERE/trips_2024-01.csv"],
         }
     ]
@@ -236,8 +241,8 @@ def test_a_plan_shows_no_secret(
     _secret_source(here, monkeypatch)
     run("init")
     for ran in (run(*words), run(*words, "--json")):
-        assert ran.code == 0
-        assert "https://127.0.0.1:9/t.csv?a=1" in ran.out
+        assert ran.code == 1
+        assert "https://127.0.0.1:9/t.csv?a=1 failed 2 times in a row" in ran.err
         assert "s3cr3t" not in ran.out + ran.err
 
 
@@ -282,6 +287,7 @@ def test_a_source_that_cannot_be_planned_does_not_hide_the_others(run: Run, here
         '[sources.b]\nurl = "b.csv"\n'
         '[sources.c]\nurl = "${NOT_SET}/c.csv"\n'
     )
+    (here / "b.csv").write_text(CSV)
     run("init")
     errors = [
         "error: no file fits a_{month}.csv: look at the path, or at the folder",
@@ -290,7 +296,7 @@ def test_a_source_that_cannot_be_planned_does_not_hide_the_others(run: Run, here
     code, out, err = run("land", "--plan")
     assert (code, out, err.splitlines()) == (
         1,
-        "raw.b  nothing yet; would ask HERE/b.csv\n",
+        "raw.b  missing: 20 B from HERE/b.csv\n1 to land, 20 B\n",
         errors,
     )
     code, out, err = run("land", "--plan", "--json")
@@ -314,7 +320,7 @@ def test_a_file_name_that_is_no_text_is_recorded_percent_encoded(run: Run, here:
     receipt = json.loads(path.read_text(encoding="utf-8"))
     assert receipt["sources"][0]["name"] == "bad%FF.csv"
     assert run("land", NO_TEXT, "--as", "raw.n4", *lake).out.startswith("raw.n4  unchanged: ")
-    planned = run("land", NO_TEXT, "--as", "raw.n4", "--plan", "--json", *lake).out
+    planned = run("land", NO_TEXT, "--as", "raw.n5", "--plan", "--json", *lake).out
     assert json.loads(planned.encode())[0]["from"] == [NO_TEXT]
     assert run("get", "raw.n4", "-o", "back", *lake).code == 0
     assert (here / "back" / "bad%FF.csv").read_text() == CSV
@@ -341,7 +347,7 @@ def test_a_partition_whose_files_vanish_is_told_and_kept(run: Run, here: Path) -
     run("land")
     months[0].unlink()
     assert run("land", "--plan", "--until", "2024-01").out == (
-        "raw.trips/month=2024-01  v1; no file of it is there\n"
+        "raw.trips/month=2024-01  gone at the source: v1 is kept\nnothing to land\n"
     )
     code, out, err = run("land", "--since", "2024-02")
     assert (code, err, "2024-01" in out) == (0, "", False)

@@ -161,7 +161,8 @@ def _parameters(flow: Flow[Any, Any], said: Deployment, place: Place) -> dict[st
             f"parameters.{key} holds a secret, which all who see Prefect would see: name it by"
             " ${NAME} or block:NAME"
         )
-    defaults = {"lake": place.lake, "warehouse": place.warehouse}
+    zone = said.schedule.timezone if said.schedule else ""
+    defaults = {"lake": place.lake, "warehouse": place.warehouse, "timezone": zone}
     own = {key: value for key, value in defaults.items() if key in known and value}
     parameters = own | dict(said.parameters)
     size = len(json.dumps(parameters, default=str).encode())
