@@ -25,6 +25,8 @@ _SECRET_KEY = re.compile(
     r"|(api|access|account|private|secret)[_-]?key)",
     re.IGNORECASE,
 )
+# Job variables below which `secret` is the name of one.
+_NAMING = {"env_from_secrets"}
 # What cloud links are signed with, and `key`, which is a secret in many APIs.
 _SIGNED = re.compile(
     r"x-(amz|goog|ms)-.*|awsaccesskeyid|googleaccessid|expires|se|sp|sv|sr|st|spr|skoid|sktid|skt"
@@ -130,7 +132,8 @@ def _tells(pair: str) -> bool:
 def literal_secrets(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
     """Give the dotted key of every secret that stands in `values` itself instead of being named."""
     for key, value in values.items():
-        yield from _within(value, (*path, key), secret=bool(_SECRET_KEY.fullmatch(key)))
+        is_secret = bool(_SECRET_KEY.fullmatch(key)) and not _NAMING.intersection(path)
+        yield from _within(value, (*path, key), secret=is_secret)
 
 
 def _within(value: object, path: tuple[str, ...], *, secret: bool) -> Iterator[str]:
