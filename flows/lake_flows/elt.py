@@ -48,6 +48,7 @@ def elt(
     at_once: int = PARALLEL,
     plan: bool = False,
     warehouse: str | None = None,
+    runner: str | None = None,
 ) -> State[Any]:
     """Land every source, build every stale model, load every table.
 
@@ -63,6 +64,7 @@ def elt(
         timezone: the zone in which periods are counted; the lake's if not said.
         at_once: how many partitions of a source are fetched beside each other.
         plan: only say what each stage would do now; nothing is fetched or written.
+        runner: `dask://HOST:PORT` or `ray://HOST:PORT`, whose workers build the partitions.
         warehouse: its URL, or `block:NAME`, in place of the configured one; secrets as `${NAME}`.
     """
     where, now, to = here(lake, env, project), due(), warehouse_named(warehouse)
@@ -72,7 +74,7 @@ def elt(
     def work(lake: Lake, report: Report) -> None:
         if sources(lake):
             report.take(land(**place, **asked, **when, now=now, return_state=True))
-        report.take(transform(**place, **asked, return_state=True))
+        report.take(transform(**place, **asked, runner=runner, return_state=True))
         if tables := _loadable(lake, report):
             report.take(load(**place, tables=tables, warehouse=to, return_state=True))
 
@@ -87,7 +89,7 @@ def _loadable(lake: Lake, report: Report) -> list[str]:
 def main(words: Sequence[str] | None = None) -> int:
     """Run the flow once, with a temporary server if none is configured; 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m lake_flows.elt", description=elt.__doc__)
-    for name in ("lake", "env", "project", "since", "until", "timezone", "warehouse"):
+    for name in ("lake", "env", "project", "since", "until", "timezone", "warehouse", "runner"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--at-once", type=int, default=PARALLEL)
     parser.add_argument("--plan", action="store_true")

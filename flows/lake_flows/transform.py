@@ -11,6 +11,7 @@ from lake.catalog.codec import build, plain
 from lake.errors import LakeError
 from lake.lake import Lake
 from lake.models import graph
+from lake.models.build import Result
 from lake.models.make import Made, ModelRun
 from lake.models.project import Node, Project, project, reads_of
 from lake.models.run import make_model, publish_made
@@ -18,6 +19,7 @@ from lake.models.run import plan as planned
 from lake_flows import assets
 from lake_flows.alerting import heard
 from lake_flows.failing import failing, fit_to_show
+from lake_flows.parts import Runner, cluster, parts
 from lake_flows.progress import counted
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
@@ -44,6 +46,7 @@ def transform(
     since: str | None = None,
     until: str | None = None,
     plan: bool = False,
+    runner: str | None = None,
 ) -> State[Any]:
     """Build what is stale, check it, and publish what passed as one commit.
 
@@ -58,6 +61,7 @@ def transform(
         since: the first period to build, such as `2024-01`; models that are built whole are.
         until: the last one.
         plan: only say what would be built and why.
+        runner: `dask://HOST:PORT` or `ray://HOST:PORT`, whose workers build the partitions.
     """
     where, names, asked = here(lake, env, project), models or [], Asked(since, until)
 
@@ -66,17 +70,26 @@ def transform(
             for run in planned(lake, names, asked.periods):
                 report.add(Row("transform", run.dataset, "stale", note=run.note))
         else:
-            _transform(lake, report, where, names, asked)
+            with cluster(runner) as workers:
+                _transform(lake, report, where, names, asked, workers)
 
     return reported("transform", where, work)
 
 
-def _transform(lake: Lake, report: Report, where: Where, names: list[str], asked: Asked) -> None:
+def _transform(
+    lake: Lake,
+    report: Report,
+    where: Where,
+    names: list[str],
+    asked: Asked,
+    workers: Runner | None,
+) -> None:
     found = project(lake)
     made: dict[str, Document] = {}
     nodes = found.chosen(names)
     for node in counted(nodes, "lake-transform-progress", of=nodes):
-        made[node.dataset] = _make(lake, where, node, asked, _before(found, node, made))
+        before = _before(found, node, made)
+        made[node.dataset] = _make(lake, where, node, asked, before, workers)
     if not made:
         return
     state = publish_models(where, lake.commit, names, asked, list(made.values()), return_state=True)
@@ -95,9 +108,20 @@ def _before(found: Project, node: Node, made: dict[str, Document]) -> list[Docum
     return [document for dataset, document in made.items() if dataset in wanted]
 
 
-def _make(lake: Lake, where: Where, node: Node, asked: Asked, before: list[Document]) -> Document:
-    text = hashlib.sha256(node.model.text.encode()).hexdigest()
-    state = make(where, lake.commit, node.model.name, text, asked, before, return_state=True)
+def _make(
+    lake: Lake,
+    where: Where,
+    node: Node,
+    asked: Asked,
+    before: list[Document],
+    workers: Runner | None,
+) -> Document:
+    name, text = node.model.name, hashlib.sha256(node.model.text.encode()).hexdigest()
+    try:
+        built = parts(workers, lake, where, name, asked, before) if workers else []
+    except LakeError as exc:
+        return _document(lake, Made(ModelRun(node.dataset, "failed", note=public(exc))))
+    state = make(where, lake.commit, name, text, asked, before, built, return_state=True)
     error = failure(state)
     if error is None:
         document: Document = state.result()
@@ -126,7 +150,13 @@ def _tell(report: Report, lake: Lake, node: Node, run: ModelRun) -> None:
 
 @step("make {model}")
 def make(
-    where: Where, pinned: int, model: str, text: str, asked: Asked, before: list[Document]
+    where: Where,
+    pinned: int,
+    model: str,
+    text: str,
+    asked: Asked,
+    before: list[Document],
+    built: list[Document],
 ) -> Document:
     """Build and check one model of a transform that is pinned to one commit; nobody sees it.
 
@@ -137,12 +167,19 @@ def make(
         text: the hash of its text: another text is another model.
         asked: the periods to build.
         before: the models that it waits for, as this task gave them.
+        built: what workers elsewhere have built of it.
 
     Raises:
         ModelFailed: it failed or was withheld. It is made again when the flow run is retried.
     """
     lake = where.open().at(pinned)
-    made = make_model(lake, model, [build(Made, document) for document in before], asked.periods)
+    made = make_model(
+        lake,
+        model,
+        [build(Made, document) for document in before],
+        asked.periods,
+        built=[build(Result, document) for document in built],
+    )
     if made.error and is_transient(made.error):
         raise made.error
     if made.withheld:

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from lake.catalog import fold, snapshot
 from lake.catalog.entries import Built, Change, Schema
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.config.period import ALL, Periods
 from lake.errors import LakeError, VersionConflict
-from lake.models.build import bench
+from lake.models.build import Result, bench, build, failed
 from lake.models.discard import discard
 from lake.models.make import Made, Memo, ModelRun, make, memo_of
 from lake.models.project import Node, project
@@ -109,7 +111,46 @@ def _transformed(made: Sequence[Made], number: int | None) -> Transformed:
     return Transformed(tuple(one.run for one in made), number, errors)
 
 
-def make_model(lake: "Lake", name: str, before: Sequence[Made], periods: Periods = ALL) -> Made:
+def due_parts(lake: "Lake", name: str, before: Sequence[Made], periods: Periods = ALL) -> list[str]:
+    """Return the scopes of one model that are to be built; see `make_model`."""
+    node = project(lake).chosen([name])[-1]
+    state = _after(lake, before)
+    return [unit.scope for unit in stale(node, state, units(node, state), periods)]
+
+
+def build_part(lake: "Lake", name: str, scope: str, before: Sequence[Made]) -> Result:
+    """Build one scope of a model, wherever that is; `make_model` takes it as `built`.
+
+    Raises:
+        ModelInvalid, BuildFailed, StoreUnavailable: see `build`.
+    """
+    found = project(lake)
+    state = _after(lake, before)
+    with bench(lake.log, state, found, commit_id=lake.new_id(), run=lake.run) as at:
+        node = found.chosen([name])[-1]
+        unit = next(one for one in units(node, at.state) if one.scope == scope)
+        try:
+            return build(at, node, unit)
+        except duckdb.Error as exc:
+            raise failed(at, node, exc) from exc
+
+
+def _after(lake: "Lake", before: Sequence[Made]) -> State:
+    """Return the lake's state as it would be with what was made before."""
+    trial = lake.state.fork()
+    for one in before:
+        fold.apply_changes(trial, one.changes, one.schemas)
+    return trial
+
+
+def make_model(
+    lake: "Lake",
+    name: str,
+    before: Sequence[Made],
+    periods: Periods = ALL,
+    *,
+    built: Sequence[Result] = (),
+) -> Made:
     """Make one model of a transform that is done in steps, at the commit that the lake is open at.
 
     Args:
@@ -117,16 +158,15 @@ def make_model(lake: "Lake", name: str, before: Sequence[Made], periods: Periods
         name: the model.
         before: the models that it waits for, as this function made them, in order.
         periods: those of which partitions are built.
+        built: what `build_part` built of it already.
 
     Raises:
         ModelInvalid, NoSuchModel: a model is none, or there is none of this name.
     """
     found = project(lake, periods)
-    trial = lake.state.fork()
-    for one in before:
-        fold.apply_changes(trial, one.changes, one.schemas)
-    memo: Memo = {}
-    with bench(lake.log, trial, found, commit_id=lake.new_id(), run=lake.run) as at:
+    dataset = found.chosen([name])[-1].dataset
+    memo: Memo = {(dataset, one.unit.scope, one.unit.key): one for one in built}
+    with bench(lake.log, _after(lake, before), found, commit_id=lake.new_id(), run=lake.run) as at:
         made = make(at, found.chosen([name])[-1], before, memo)
     if not made.withheld:
         return made
