@@ -1,4 +1,8 @@
-"""The flow `elt`: land, transform and load as subflows. `python -m lake_flows.elt` runs it."""
+"""The flow `elt`: land, transform and load as subflows. `python -m lake_flows.elt` runs it.
+
+A stage with nothing declared is left out. What fails stops only what hangs on it, and the run ends
+Failed. Safe to kill anywhere, to run twice, and to run beside itself.
+"""
 
 import argparse
 import signal
@@ -50,10 +54,7 @@ def elt(
     warehouse: str | None = None,
     runner: str | None = None,
 ) -> State[Any]:
-    """Land every source, build every stale model, load every table.
-
-    A stage with nothing declared is left out. What fails stops only what hangs on it, and the run
-    ends Failed. Safe to kill anywhere, to run twice, and to run beside itself.
+    """Land every source, build every stale model, load every table; each thing exactly once.
 
     Args:
         lake: its URL; without it `LAKE_URL`, else what `lake.toml` says.
