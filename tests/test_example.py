@@ -79,7 +79,8 @@ def test_it_lands_versions_and_fills_postgres_exactly_once(
     for name, text in {
         "PGUSER": where.username,
         "PGPASSWORD": unquote(where.password or ""),
-        "PGHOST": where.netloc.rpartition("@")[2],
+        "PGHOST": where.hostname,
+        "PGPORT": str(where.port),
         "PGDATABASE": where.path[1:],
         "LAKE_ENV": "postgres",
     }.items():

@@ -54,6 +54,8 @@ def command(
         _document(started, written)
     else:
         _tell(started, written, timezone, is_named=_is_named(config))
+        if example:
+            _tell_next()
 
 
 def _project(call: Call, example: str | None) -> list[Path]:
@@ -75,6 +77,13 @@ def _project(call: Call, example: str | None) -> list[Path]:
 def _is_named(config: "Config") -> bool:
     """Tell whether later commands find the lake here without being told."""
     return bool(config.url or os.environ.get("LAKE_URL"))
+
+
+def _tell_next() -> None:
+    from lake.operations.example import NEXT_STEPS
+
+    for step in NEXT_STEPS:
+        talk(step)
 
 
 def _document(started: "Started", written: list[Path]) -> None:

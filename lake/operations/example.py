@@ -31,7 +31,13 @@ owner = "data-platform"
 load = ["yellow_trips", "daily_revenue"]
 
 [env.postgres]                          # lake --env postgres …, or LAKE_ENV=postgres
-warehouse.url = "postgresql://${PGUSER}:${PGPASSWORD}@${PGHOST}/${PGDATABASE}"
+warehouse.url = "postgresql://${PGUSER}:${PGPASSWORD}@${PGHOST}:${PGPORT}/${PGDATABASE}"
+
+[env.mirror]                            # the same, with the files from elsewhere: a URL or a folder
+warehouse.url = "postgresql://${PGUSER}:${PGPASSWORD}@${PGHOST}:${PGPORT}/${PGDATABASE}"
+sources.yellow_trips.url = "${TLC_MIRROR}/trip-data/yellow_tripdata_{month}.parquet"
+sources.green_trips.url = "${TLC_MIRROR}/trip-data/green_tripdata_{month}.parquet"
+sources.taxi_zones.url = "${TLC_MIRROR}/misc/taxi_zone_lookup.csv"
 
 [deployments.nyc-taxi]                  # lake deploy: every morning at six, in New York
 flow = "elt"
@@ -52,8 +58,14 @@ def _trips(color: str, prefix: str) -> str:
 -- partition_by = "month"
 -- reads.{color}_trips = "each"
 {_CHECKS}
+-- columns.month = "Of pickup, such as 2026-01"
 -- columns.pickup_at = "When the meter was engaged, New York time"
+-- columns.dropoff_at = "When the meter was disengaged, New York time"
 -- columns.pickup_zone = "LocationID in raw.taxi_zones"
+-- columns.dropoff_zone = "LocationID in raw.taxi_zones"
+-- columns.passenger_count = "As the driver entered it"
+-- columns.trip_distance = "In miles, by the meter"
+-- columns.tip_amount = "In US dollars, by card only"
 -- columns.total_amount = "What was charged, in US dollars, without cash tips"
 -- ///
 SELECT
@@ -78,6 +90,13 @@ _DAILY_REVENUE = """\
 -- reads.yellow_trips = "same"
 -- reads.green_trips = "same"
 -- checks = [{ unique = ["day", "taxi", "zone_id"] }, { not_null = "borough" }]
+-- columns.month = "Of pickup, such as 2026-01"
+-- columns.day = "Of pickup, New York time"
+-- columns.taxi = "yellow or green"
+-- columns.zone_id = "LocationID in raw.taxi_zones"
+-- columns.zone = "Name of the zone"
+-- columns.borough = "Borough of the zone"
+-- columns.trips = "How many began"
 -- columns.revenue = "In US dollars"
 -- ///
 SELECT
@@ -105,3 +124,10 @@ EXAMPLES = {
         "models/daily_revenue.sql": _DAILY_REVENUE,
     }
 }
+NEXT_STEPS = (
+    "next, a month first:   lake elt --until 2026-01",
+    'then a look at it:     lake sql "FROM curated.daily_revenue LIMIT 5"',
+    "into PostgreSQL:       export PGHOST=… PGPORT=… PGUSER=… PGPASSWORD=… PGDATABASE=…",
+    "                       lake --env postgres elt --until 2026-01",
+    "every morning:         lake --env postgres deploy --plan",
+)

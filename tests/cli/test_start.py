@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from lake.cli.verbs import VERBS, group
+from lake.operations.example import NEXT_STEPS
 from lake.operations.start import MINIMAL
 from lake.version import VERSION
 from tests.cli.ran import Ran, Run
 
+NEXT = "".join(f"{step}\n" for step in NEXT_STEPS)
 LAKE = (sys.executable, "-m", "lake")
 
 
@@ -159,7 +161,10 @@ def test_the_example_is_a_project_that_applies(run: Run) -> None:
         "wrote lake.toml\nwrote models/yellow_trips.sql\nwrote models/green_trips.sql\n"
         "wrote models/daily_revenue.sql\n"
         "made the lake file://HERE/.lake, time zone America/New_York\n",
-        "",
+        NEXT,
+    )
+    assert run("init", "--example", "nyc-taxi") == Ran(
+        0, "the lake file://HERE/.lake is there already, at commit 0\n", NEXT
     )
     assert run("apply") == Ran(
         0,
