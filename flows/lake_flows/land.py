@@ -1,7 +1,7 @@
 """The flow `land`: a task stages each partition of a source, and one commits them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias, cast
 
@@ -125,10 +125,10 @@ def _appended(report: Report, future: "PrefectFuture[Document]") -> Iterator[Lan
 
 
 def due() -> datetime:
-    """Return the time that a run stands for: runs start up to half a second before it."""
+    """Return the time that a run stands for: it may start a little before it, or much later."""
     scheduled = flow_run.scheduled_start_time
     assert isinstance(scheduled, datetime)
-    return max(scheduled, datetime.now(UTC))
+    return scheduled
 
 
 def _stage(

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import get_client
 from prefect.client.schemas.objects import State
+from prefect.flow_engine import run_flow
+from prefect.states import Scheduled
 
 from lake.config import load
 from lake.config.source import source
@@ -15,6 +18,7 @@ from lake.landing.sources import orders
 from lake.opening import init
 from lake_flows.deployments.wanted import Place, wanted
 from lake_flows.elt import elt
+from lake_flows.land import land
 from lake_flows.transform import transform
 from lake_flows.where import Asked
 from tests.flows.project import Project
@@ -49,6 +53,28 @@ def test_a_backfill_is_planned_done_in_parts_and_a_second_plan_is_empty(project:
     assert elt(since="2024-02", at_once=2, **say).is_completed()
     assert project.loaded() == [("2024-01", 2, 30), ("2024-02", 1, 5)]
     assert outcomes(elt(plan=True, **say)) == {}
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.xdist_group("prefect")
+@pytest.mark.parametrize(
+    ("zone", "last"), [(None, "month=2024-01"), ("Europe/Paris", "month=2024-02")]
+)
+def test_a_late_run_counts_to_the_time_that_it_was_scheduled_for(
+    project: Project, zone: str | None, last: str
+) -> None:
+    path = project.root / "lake.toml"
+    months = 'partition.month = { values = ["2024-01", "2024-02"] }'
+    path.write_text(path.read_text().replace(months, MONTHLY.replace(', until = "2024-02"', "")))
+    at = datetime(2024, 1, 31, 23, 30, tzinfo=UTC)
+    say: dict[str, Any] = {"project": project.folder, "sources": ["trips"], "timezone": zone}
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(land, parameters=say, state=Scheduled(scheduled_time=at))
+    for _ in range(2):  # the same run, twice
+        assert run_flow(land, flow_run=run, parameters=say, return_type="state")
+    landed = [one.text for one in project.lake().state.current("raw.trips")]
+    assert landed == ["month=2024-01", "month=2024-02"][: 1 + (last == "month=2024-02")]
+    assert project.lake().commit == 1
 
 
 @pytest.mark.parametrize(
