@@ -95,7 +95,7 @@ def test_deployments_are_made_once_and_without_a_change_nothing_is_written(
     found = there(f"elt/{name}")
     assert found.entrypoint == "lake_flows.elt.elt"
     assert not found.pull_steps
-    assert found.parameters == {"lake": project.lake().url}
+    assert found.parameters == {"lake": project.lake().url, "timezone": "Europe/Paris"}
     assert sorted(found.tags) == ["a", "b"]
     assert (found.labels or {})[LABEL] == project.lake().log.identity.id
     with Proxy.before(prefect_server.api_url.removesuffix("/api")) as proxy:
@@ -121,7 +121,7 @@ def test_a_plan_shows_field_by_field_what_was_changed_here_or_by_hand(
     assert code == 0
     changes = lines[0].removeprefix(f"elt/{name}  change: ").split("; ")
     assert changes[0].startswith("parameters.lake none → file://")
-    assert changes[0].endswith("parameters.since 2020-01 → none")
+    assert ", parameters.since 2020-01 → none, parameters.timezone none → " in changes[0]
     assert changes[1:] == [
         "tags none → ['money']",
         "schedule cron 5 5 * * * UTC → cron 0 6 * * * Europe/Paris",

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -76,8 +77,11 @@ def test_workers_build_the_partitions_also_if_one_is_killed(
     heavy.write_text(HEAVY.replace("ROWS", "1000000000"))
     connect: Any = Client
     with connect(workers) as client, ThreadPoolExecutor(1) as thread:
-        running = thread.submit(lambda: transform(models=["heavy"], **say))
-        busy = until(lambda: [name for name, todo in client.processing().items() if todo])
+        running = thread.submit(copy_context().run, lambda: transform(models=["heavy"], **say))
+        busy = until(
+            lambda: running.done() or [name for name, todo in client.processing().items() if todo]
+        )
+        assert busy is not True, running.result()
         victim = next(one for one in workers.workers.values() if one.worker_address == busy[0])
         os.kill(victim.process.pid, signal.SIGKILL)
         state = running.result()
