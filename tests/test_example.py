@@ -1,34 +1,45 @@
-"""`lake init --example nyc-taxi`: from an empty folder to a query in PostgreSQL."""
+"""`lake init --example nyc-taxi`: from an empty folder to rows in PostgreSQL."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import duckdb
 import pytest
 
 from lake.cli import main
+from lake.config import load
+from lake.lake import Lake
+from lake.opening import open_lake
 from tests.databases import Shop
 from tests.http_server import Server
+from tests.taxis import MONTHS, PUBLISHED, published, told, trips
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
-PUBLISHED = "https://d37ci6vzurychx.cloudfront.net"
-# What drifts in the real files: int32 or int64, int64 or double, and a column that is new.
-_TRIPS = """
-SELECT TIMESTAMP '{month}-01 00:00:00' + i * INTERVAL 6 HOUR AS {p}_pickup_datetime,
-  {p}_pickup_datetime + INTERVAL 10 MINUTE AS {p}_dropoff_datetime,
-  (1 + i % 263)::{int} AS PULocationID, (1 + i % 7)::{int} AS DOLocationID,
-  nullif(i % 5, 0)::{count} AS passenger_count, i / 2 AS trip_distance, 1.25::DOUBLE AS tip_amount,
-  ({total} + i)::DOUBLE AS total_amount{more} FROM range({rows}) r(i)
-"""
-_ZONES = "SELECT i AS LocationID, 'Queens' AS Borough, 'Zone ' || i AS Zone FROM range(1, 266) r(i)"
+JANUARY = "/trip-data/yellow_tripdata_2026-01.parquet"
 Run = Callable[..., tuple[int, str, str]]
+_YELLOW = """
+SELECT tpep_pickup_datetime, tpep_dropoff_datetime, PULocationID::INTEGER, DOLocationID::INTEGER,
+  passenger_count::INTEGER, trip_distance::DOUBLE, tip_amount::DECIMAL(18, 2),
+  total_amount::DECIMAL(18, 2), strftime(tpep_pickup_datetime, '%Y-%m')
+FROM read_parquet(?, union_by_name = true) ORDER BY ALL
+"""
+_REVENUE = """
+SELECT {p}_pickup_datetime::DATE, "Zone", count(*), sum(total_amount::DECIMAL(18, 2))
+FROM read_parquet(?, union_by_name = true)
+LEFT JOIN read_csv(?) ON "LocationID" = PULocationID GROUP BY ALL
+"""
+_LOADED = "SELECT day, zone, trips, revenue FROM daily_revenue WHERE taxi = '{color}'"
+_COMMENTS = """
+SELECT relname, attname, obj_description(c.oid), col_description(c.oid, attnum)
+FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid
+WHERE relname IN ('yellow_trips', 'daily_revenue') AND relkind = 'r' AND attnum > 0
+"""
+_WRITTEN = "SELECT DISTINCT month, xmin::text::bigint FROM yellow_trips ORDER BY month"
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command of `lake` in an empty folder."""
+    """Run a command of `lake` in a folder that holds the example."""
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
 
@@ -36,108 +47,108 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         capsys.readouterr()
         return (main(list(words)), *capsys.readouterr())
 
+    assert run("init", "--example", "nyc-taxi")[0] == 0
     return run
 
 
-def trips(folder: Path, color: str, month: str, *, total: int = 10, late: bool = False) -> bytes:
-    """Return a small file as the TLC publishes them: later ones have other types."""
-    path = folder / f"{color}-{month}-{total}.parquet"
-    sql = _TRIPS.format(
-        month=month,
-        p="tpep" if color == "yellow" else "lpep",
-        int="INTEGER" if late else "BIGINT",
-        count="DOUBLE" if late else "BIGINT",
-        total=total,
-        more=", 0.75::DOUBLE AS cbd_congestion_fee" if late else "",
-        rows=100,
-    )
-    duckdb.sql(sql).write_parquet(str(path))
-    return path.read_bytes()
-
-
-def published(folder: Path, server: Server) -> None:
-    """Put two months and the zones where the project looks for them; real ones if they are here."""
-    duckdb.sql(_ZONES).write_csv(str(folder / "zones.csv"))
-    zones, green = folder / "zones.csv", {}
-    if REAL.is_dir():
-        zones = REAL / "taxi_zone_lookup.csv"
-        green = {"2026-02": (REAL / "green_tripdata_2025-11.parquet").read_bytes()}
-    server.pages["/misc/taxi_zone_lookup.csv"] = zones.read_bytes()
-    for month, late in (("2026-01", False), ("2026-02", True)):
-        yellow = trips(folder, "yellow", month, late=late)
-        server.pages[f"/trip-data/yellow_tripdata_{month}.parquet"] = yellow
-        there = green.get(month) or trips(folder, "green", month, late=late)
-        server.pages[f"/trip-data/green_tripdata_{month}.parquet"] = there
-
-
 @pytest.mark.xdist_group("postgres")
-def test_it_lands_versions_and_fills_postgres_exactly_once(
+def test_the_example_fills_postgres_and_reloads_only_what_is_published_again(
     run: Run, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run("init", "--example", "nyc-taxi")[0] == 0
-    where = urlsplit(shop.url)
-    for name, text in {
-        "PGUSER": where.username,
-        "PGPASSWORD": unquote(where.password or ""),
-        "PGHOST": where.hostname,
-        "PGPORT": str(where.port),
-        "PGDATABASE": where.path[1:],
-        "LAKE_ENV": "postgres",
-    }.items():
-        monkeypatch.setenv(name, text or "")
     with Server() as server:
+        for name, text in told(shop, server.url()).items():
+            monkeypatch.setenv(name, text)
         published(tmp_path, server)
-        text = Path("lake.toml").read_text()
-        assert text.count(PUBLISHED) == 3
-        Path("lake.toml").write_text(text.replace(PUBLISHED, server.url().rstrip("/")))
-        code, out, err = run("elt", "--until", "2026-02")
-        assert (code, err) == (0, ""), err
-        assert rows(shop, "SELECT count(*), sum(total_amount) FROM yellow_trips") == [
-            (200, 2 * (1000 + 99 * 50))
-        ]
-        assert rows(shop, "SELECT sum(trips) FROM daily_revenue WHERE taxi = 'yellow'") == [(200,)]
-        green = server.pages["/trip-data/green_tripdata_2026-02.parquet"]
-        assert isinstance(green, bytes)
-        (tmp_path / "green.parquet").write_bytes(green)
-        count = duckdb.read_parquet(str(tmp_path / "green.parquet")).count("*").fetchall()[0][0]
-        found = rows(
-            shop, "SELECT sum(trips), sum(revenue) > 0 FROM daily_revenue WHERE taxi='green'"
-        )
-        assert found == [(100 + count, True)]
-        assert rows(shop, _COMMENTS) == [
-            ("Trips and revenue per day, kind of taxi and zone of pickup", "In US dollars")
-        ]
+        assert run("elt", "--until", "2026-02")[::2] == (0, "")
+        check(shop, server, tmp_path)
+        comments = rows(shop, _COMMENTS)
+        assert len(comments) == 9 + 8
+        assert [one for one in comments if None in one] == []
 
-        code, out, _ = run("elt", "--until", "2026-02", "--json")
-        assert code == 0
-        assert '"landed"' not in out.replace('"landed": []', "")
-        again = trips(tmp_path, "yellow", "2026-01", total=20)
-        server.pages["/trip-data/yellow_tripdata_2026-01.parquet"] = again
+        before, commit = rows(shop, _WRITTEN), lake().commit
+        assert [month for month, _ in before] == list(MONTHS)
         assert run("elt", "--until", "2026-02")[0] == 0
-    assert rows(
-        shop, "SELECT month, min(total_amount) FROM yellow_trips GROUP BY 1 ORDER BY 1"
-    ) == [
-        ("2026-01", 20),
-        ("2026-02", 10),
-    ]
-    raw = "FROM meta.versions WHERE dataset = 'raw.yellow_trips'"
-    _, out, _ = run(
-        "sql", f"SELECT partition, version {raw} ORDER BY partition, version", "--format", "csv"
-    )
-    assert out.split() == [
-        "partition,version",
-        "month=2026-01,1",
-        "month=2026-01,2",
-        "month=2026-02,1",
+        assert (rows(shop, _WRITTEN), lake().commit) == (before, commit)
+
+        server.pages[JANUARY] = trips(tmp_path, "yellow", "2026-01", total=20)
+        assert run("elt", "--until", "2026-02")[0] == 0
+        check(shop, server, tmp_path)
+    after = rows(shop, _WRITTEN)
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+    versions = "SELECT partition, version FROM meta.versions WHERE dataset = 'raw.yellow_trips'"
+    assert lake().sql(f"{versions} ORDER BY ALL").fetchall() == [
+        ("month=2026-01", 1),
+        ("month=2026-01", 2),
+        ("month=2026-02", 1),
     ]
 
 
-_COMMENTS = """
-SELECT obj_description('daily_revenue'::regclass), col_description('daily_revenue'::regclass, (
-  SELECT attnum FROM pg_attribute
-  WHERE attrelid = 'daily_revenue'::regclass AND attname = 'revenue'))
-"""
+def check(shop: Shop, server: Server, folder: Path) -> None:
+    """Compare what PostgreSQL holds with the files that are published now."""
+    files: dict[str, list[str]] = {"yellow": [], "green": [], "misc": []}
+    for page, body in server.pages.items():
+        path = folder / "now" / page.strip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert isinstance(body, bytes)
+        path.write_bytes(body)
+        files[path.name.partition("_")[0] if "trip-data" in page else "misc"].append(str(path))
+    found = rows(shop, "SELECT * FROM yellow_trips")
+    by_pickup = sorted(found, key=lambda row: row[1])
+    assert by_pickup == duckdb.execute(_YELLOW, [files["yellow"]]).fetchall()
+    for color, prefix in (("yellow", "tpep"), ("green", "lpep")):
+        wanted = duckdb.execute(_REVENUE.format(p=prefix), [files[color], files["misc"][0]])
+        loaded = rows(shop, _LOADED.format(color=color))
+        assert per_zone(loaded) == per_zone(wanted.fetchall())
+
+
+def per_zone(found: list[tuple[Any, ...]]) -> dict[tuple[Any, Any], tuple[int, Any]]:
+    """Add up zones of one name: `Corona` and three others have several ids."""
+    summed: dict[tuple[Any, Any], tuple[int, Any]] = {}
+    for day, zone, count, revenue in found:
+        before = summed.get((day, zone), (0, 0))
+        summed[day, zone] = (before[0] + count, before[1] + revenue)
+    return summed
+
+
+def lake() -> Lake:
+    """Return the lake of this folder, as a new process opens it."""
+    return open_lake(config=load(None, env="", environ={}, cwd=Path.cwd()))
 
 
 def rows(shop: Shop, query: str) -> list[tuple[Any, ...]]:
     return shop.connection.execute(query.encode()).fetchall()
+
+
+def test_a_mirror_differs_from_what_is_published_only_in_where_it_is(run: Run) -> None:
+    config = {
+        env: load(None, env=env, environ={}, cwd=Path.cwd(), as_written=True)
+        for env in ("postgres", "mirror")
+    }
+    urls = {env: [one.url for one in said.sources.values()] for env, said in config.items()}
+    assert [url.replace("${TLC_MIRROR}", PUBLISHED) for url in urls["mirror"]] == urls["postgres"]
+    assert config["mirror"].warehouse == config["postgres"].warehouse
+
+
+def test_a_mirror_may_be_a_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server() as server:
+        published(tmp_path, server)
+    for page, body in server.pages.items():
+        path = tmp_path / "mirror" / page.strip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert isinstance(body, bytes)
+        path.write_bytes(body)
+    for name in ("PGUSER", "PGPASSWORD", "PGHOST", "PGPORT", "PGDATABASE"):
+        monkeypatch.setenv(name, "unused")
+    monkeypatch.setenv("TLC_MIRROR", str(tmp_path / "mirror"))
+    assert run("land", "--env", "mirror", "--until", "2026-02")[0] == 0
+    assert lake().sql("SELECT count(*) FROM raw.yellow_trips").fetchall() == [(200,)]
+
+
+def test_an_unset_variable_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGUSER", raising=False)
+    code, _, err = run("--env", "postgres", "load")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "the environment variable PGUSER is not set: export PGUSER first" in err
