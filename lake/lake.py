@@ -273,8 +273,8 @@ class Lake:
         from lake.models.run import transform
 
         self._writable()
+        periods = Periods(since or "", until or "")
         with self._published():
-            periods = Periods(since or "", until or "")
             done = transform(self, names, publish=publish, told=told, periods=periods)
         raise_all(done.errors)
         return done

@@ -23,6 +23,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+def short(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, the last of them `…` where it was cut."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def size(byte_count: int) -> str:
     """Return `1.5 MB`: three digits, decimal units."""
     value, unit = float(byte_count), 0

@@ -7,9 +7,9 @@ from lake.landing.sources import sources
 from lake.models import graph
 from lake.models.make import ModelRun
 from lake.models.project import project, reads_of
+from lake.words import short
+from lake_flows.page import CELL
 from lake_flows.report import Failing
-
-_CELL = 80
 
 
 def fit_to_show(lake: Lake, run: ModelRun) -> ModelRun:
@@ -19,7 +19,7 @@ def fit_to_show(lake: Lake, run: ModelRun) -> ModelRun:
     """
     if not any(check.rows for check in run.checks):
         return run
-    is_personal = bool(_personal(lake, run.dataset))
+    is_personal = _is_personal(lake, run.dataset)
     checks = tuple(
         replace(check, columns=(), rows=())
         if is_personal
@@ -29,21 +29,21 @@ def fit_to_show(lake: Lake, run: ModelRun) -> ModelRun:
     return replace(run, checks=checks)
 
 
-def _personal(lake: Lake, model: str) -> set[str]:
-    """Return the raw datasets with personal columns that a model hangs on."""
+def _is_personal(lake: Lake, model: str) -> bool:
+    """Tell whether a model hangs on a source with a personal column."""
     found = project(lake)
     above = {model, *graph.upstream(found.reads(), [model])}
     read = {name for one in above for name in reads_of(found.nodes[one])}
-    return {
-        source.dataset
+    return any(
+        column.personal
         for source in sources(lake).values()
-        if source.dataset in read and any(one.personal for one in source.columns.values())
-    }
+        if source.dataset in read
+        for column in source.columns.values()
+    )
 
 
 def _text(value: object) -> str:
-    text = "" if value is None else str(value)
-    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
+    return "" if value is None else short(str(value), CELL)
 
 
 def failing(run: ModelRun) -> list[Failing]:

@@ -66,7 +66,7 @@ def land(
         plan: only say what is missing or changed; nothing is fetched or written.
         now: the time that periods are counted to; the scheduled one if not said.
     """
-    where, asked = here(lake, env, project), Asked(since, until, timezone, at_once, plan)
+    where, asked = here(lake, env, project), Asked(since, until, timezone, at_once)
     at = (now or due()).isoformat()
 
     def work(lake: Lake, report: Report) -> None:
@@ -153,7 +153,7 @@ def _commit(
 ) -> list[Landing]:
     """Commit what could be staged, whatever failed beside it."""
     staged = []
-    for future in counted(futures, "lake-land-progress", of=futures):
+    for future in counted(futures, "lake-land-progress"):
         future.wait()
         error = failure(future.state)
         if error:

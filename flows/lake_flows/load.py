@@ -50,7 +50,7 @@ def load(
                 if due:
                     report.add(Row("load", name, "due", note=f"{len(due):,} partitions"))
             return
-        for table in counted(wanted, "lake-load-progress", of=wanted):
+        for table in counted(wanted, "lake-load-progress"):
             _load(report, lake, where, table, to)
 
     return reported("load", where, work)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from lake.words import short
 from lake_flows.report import Drift, Failing, Report, Row, summary
 
 MOST = 50
 """Lines of one list; the table beside has them all."""
-_CELL, _LINE = 80, 400
+CELL, _LINE = 80, 400
 _MARKUP = str.maketrans(
     {char: f"\\{char}" for char in "\\`*_{}[]()#|~"} | {"<": "&lt;", "&": "&amp;"}
 )
@@ -84,11 +85,9 @@ def _more(count: int) -> list[str]:
 
 def line(text: str) -> str:
     """Return text as one line that Markdown takes for nothing else."""
-    found = " ".join(text.split())
-    return (found if len(found) <= _LINE else f"{found[: _LINE - 1]}…").translate(_MARKUP)
+    return short(" ".join(text.split()), _LINE).translate(_MARKUP)
 
 
 def cell(text: str) -> str:
     """Return text as a cell of a table."""
-    found = " ".join(text.split())
-    return line(found if len(found) <= _CELL else f"{found[: _CELL - 1]}…")
+    return line(short(" ".join(text.split()), CELL))

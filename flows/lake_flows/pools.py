@@ -17,19 +17,14 @@ WORKERS = {
     "ecs": "prefect_aws.workers.ecs_worker:ECSWorker",
     "cloud-run-v2": "prefect_gcp.workers.cloud_run_v2:CloudRunWorkerV2",
 }
-_ENV_FROM = {
+_LIST = {"type": "array", "items": {"type": "object"}, "default": []}
+_ENV_FROM = _LIST | {
     "title": "Environment from secrets",
     "description": 'Secrets and config maps by name: [{"secretRef": {"name": "lake"}}].',
-    "type": "array",
-    "items": {"type": "object"},
-    "default": [],
 }
-_SECRETS = {
+_SECRETS = _LIST | {
     "title": "Secrets",
     "description": 'Of the secrets manager: [{"name": "PGPASSWORD", "valueFrom": "arn:…"}].',
-    "type": "array",
-    "items": {"type": "object"},
-    "default": [],
 }
 
 

@@ -1,7 +1,7 @@
 """How far a flow run is, as a bar in the UI; a run of a few seconds has none."""
 
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,21 +12,20 @@ EVERY_S = 10.0
 """Each change is a request."""
 
 
-def counted(things: Iterable[T], key: str, *, of: Sized) -> Iterator[T]:
+def counted(things: Sequence[T], key: str) -> Iterator[T]:
     """Give things one by one, and show how many of them are done while that takes long.
 
     Args:
         things: they are done when the next one is asked for.
         key: of the artifact, lower-case with dashes.
-        of: all of them.
     """
     shown: UUID | None = None
     told = time.monotonic()
     for done, thing in enumerate(things):
         if time.monotonic() - told >= EVERY_S:
             told = time.monotonic()
-            percent = 100.0 * done / len(of)
-            said = f"{done:,} of {len(of):,}"
+            percent = 100.0 * done / len(things)
+            said = f"{done:,} of {len(things):,}"
             if shown is None:
                 made = create_progress_artifact(percent, key=key, description=said)
                 assert isinstance(made, UUID)
@@ -35,4 +34,4 @@ def counted(things: Iterable[T], key: str, *, of: Sized) -> Iterator[T]:
                 update_progress_artifact(shown, progress=percent, description=said)
         yield thing
     if shown is not None:
-        update_progress_artifact(shown, progress=100.0, description=f"{len(of):,} done")
+        update_progress_artifact(shown, progress=100.0, description=f"{len(things):,} done")

@@ -101,5 +101,5 @@ def link(lake: Lake, name: str) -> str:
 
 def _day(lake: Lake | None) -> str:
     """Return the day that the run stands for, in the lake's zone."""
-    zone = ZoneInfo(lake.config.timezone if lake else "UTC")
+    zone = ZoneInfo(lake.log.identity.timezone if lake else "UTC")
     return f"{flow_run.scheduled_start_time.astimezone(zone):%Y-%m-%d}"

@@ -86,8 +86,7 @@ def _transform(
 ) -> None:
     found = project(lake)
     made: dict[str, Document] = {}
-    nodes = found.chosen(names)
-    for node in counted(nodes, "lake-transform-progress", of=nodes):
+    for node in counted(found.chosen(names), "lake-transform-progress"):
         before = _before(found, node, made)
         made[node.dataset] = _make(lake, where, node, asked, before, workers)
     if not made:

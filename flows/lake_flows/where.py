@@ -98,7 +98,6 @@ class Asked:
         since, until: the first and the last period; all of them without.
         timezone: the zone in which periods are counted to the scheduled time; the lake's without.
         at_once: how many partitions of a source are fetched beside each other.
-        plan: only say what is missing or changed.
 
     Raises:
         InvalidConfig: one of them cannot be.
@@ -108,11 +107,10 @@ class Asked:
     until: str | None = None
     timezone: str | None = None
     at_once: int = PARALLEL
-    plan: bool = False
 
     def __post_init__(self) -> None:
         """Look at all of it."""
-        Periods(self.since or "", self.until or "")
+        _ = self.periods
         if not 1 <= self.at_once <= MOST_AT_ONCE:
             raise InvalidConfig(f"at_once = {self.at_once}: write 1 to {MOST_AT_ONCE}")
         if self.timezone and self.timezone not in available_timezones():

@@ -1,13 +1,14 @@
 """The automation that ends runs whose process died without a word."""
 
 from datetime import timedelta
-from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
+
+from lake_flows.automations import do, steps
 
 NAME = "lake: crash silent runs"
 SILENCE_S = 540
@@ -21,18 +22,10 @@ async def ensure(client: PrefectClient, *, silence_s: int = SILENCE_S) -> None:
 
     Once made, it is changed only where it differs; whether it is on is for people to say.
     """
-    wanted = _automation(silence_s)
-    for found in await client.read_automations_by_name(NAME):
-        if _told(found) != _told(wanted):
-            await client.update_automation(
-                found.id, wanted.model_copy(update={"enabled": found.enabled})
-            )
-        return
-    await client.create_automation(wanted)
-
-
-def _told(automation: AutomationCore) -> dict[str, Any]:
-    return automation.trigger.model_dump(exclude={"id"})
+    there = await client.read_automations_by_name(NAME)
+    # Two that started a server at once may have made one each: the first counts.
+    for step in steps([_automation(silence_s)], there[:1]):
+        await do(client, step)
 
 
 def _automation(silence_s: int) -> AutomationCore:

@@ -36,14 +36,12 @@ def command(
     """
     if plan and audit:
         raise click.UsageError("--plan and --audit exclude each other")
-    from lake.config.period import Periods
-
-    periods = Periods(since or "", until or "")
     lake = call.open()
     if plan:
+        from lake.config.period import Periods
         from lake.models.run import plan as planned
 
-        tell_plan(call, planned(lake, models, periods))
+        tell_plan(call, planned(lake, models, Periods(since or "", until or "")))
         return
     before = lake.commit
     runs: list[ModelRun] = []

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from lake.catalog.state import State, Version
+from lake.catalog.state import Partition, State, Version
 from lake.errors import LakeError, SourceMissing
 from lake.landing.order import Order
 from lake.landing.stage import content_of, recognised, sha256_of
@@ -38,7 +38,8 @@ def plan(state: State, orders: Sequence[Order]) -> list[Planned]:
     """Say of each order whether it would be fetched; many are asked at once.
 
     A web server is asked for its headers, behind the ETag that it gave; files of this machine are
-    read. A database and Python tell nothing before they are run.
+    read where the lake has something to compare. A database and Python tell nothing before they
+    are run.
     """
     state.prefetch((order.dataset, order.partition) for order in orders)
     with ThreadPoolExecutor(_TOGETHER) as pool:
@@ -53,17 +54,22 @@ def _planned(state: State, order: Order) -> Planned:
     if order.database or order.is_of_objects:
         return Planned(order, "unknown" if current else "missing", number)
     try:
-        seen = [glance(url, etag=_etag(current, order, url)) for url in order.urls]
+        return _looked_at(partition, order)
     except SourceMissing as error:
         if order.may_be_missing:
             return Planned(order, "not yet", number)
-        return (
-            Planned(order, "gone", number) if current else Planned(order, "failed", 0, None, error)
-        )
+        if current:
+            return Planned(order, "gone", number)
+        return Planned(order, "failed", number, error=error)
     except LakeError as error:
         return Planned(order, "failed", number, error=error)
+
+
+def _looked_at(partition: Partition, order: Order) -> Planned:
+    current, number = partition.current, partition.versions
+    seen = [glance(url, etag=_etag(current, order, url)) for url in order.urls]
     there = [one for one in seen if one]
-    if len(there) < len(seen) or _is_here(state, order, there):
+    if len(there) < len(seen) or (number and _is_here(partition, order, there)):
         return Planned(order, "unchanged", number)
     sizes = [one.bytes for one in there]
     total = None if None in sizes else sum(size or 0 for size in sizes)
@@ -78,9 +84,8 @@ def _etag(current: Version | None, order: Order, url: str) -> str:
     return origin.get("etag", "") if len(order.urls) == 1 and origin.get("url") == url else ""
 
 
-def _is_here(state: State, order: Order, there: Sequence[Glance]) -> bool:
+def _is_here(partition: Partition, order: Order, there: Sequence[Glance]) -> bool:
     """Tell whether the lake has what is there: the same bytes, or as far as a server tells."""
-    partition = state.partition(order.dataset, order.partition)
     paths = [one.path for one in there if one.path]
     if len(paths) == len(there):
         content = content_of([sha256_of(path) for path in paths])

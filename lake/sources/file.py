@@ -21,9 +21,7 @@ def fetch_file(url: str, to: Path) -> Fetched:
     """
     path = Path(local_path(url)).absolute()
     with _open(path) as source, new_sink(to) as sink:
-        before = os.fstat(source.fileno())
-        if not stat.S_ISREG(before.st_mode):
-            raise SourceUnreadable(f"{path} is {_kind(before.st_mode)}: name a file")
+        before = _regular(path, source)
         _copy(path, source, sink)
         changed = _marks(before) != _marks(os.fstat(source.fileno()))
         if changed or sink.count != before.st_size:
@@ -33,6 +31,24 @@ def fetch_file(url: str, to: Path) -> Fetched:
             )
         modified = formatdate(before.st_mtime, usegmt=True)
         return sink.keep(name=path.name, url=path.as_uri(), last_modified=modified)
+
+
+def look_at_file(url: str) -> tuple[Path, int]:
+    """Return where a file is and how many bytes it has, once it is seen that it can be read.
+
+    Raises:
+        SourceMissing, SourceUnreadable: see `fetch_file`.
+    """
+    path = Path(local_path(url)).absolute()
+    with _open(path) as source:
+        return path, _regular(path, source).st_size
+
+
+def _regular(path: Path, source: FileIO) -> os.stat_result:
+    status = os.fstat(source.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceUnreadable(f"{path} is {_kind(status.st_mode)}: name a file")
+    return status
 
 
 def fetch_stream(stream: Readable, to: Path, *, name: str) -> Fetched:

@@ -1,12 +1,11 @@
 """What a fetch would bring, as far as that can be told without fetching."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from lake.config.source import is_http, is_python
-from lake.errors import SourceMissing, SourceUnreadable
-from lake.sources.path import local_path, supported
+from lake.sources.file import look_at_file
+from lake.sources.path import supported
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,5 @@ def glance(url: str, *, etag: str) -> Glance | None:
         return glance_http(url, etag=etag)
     if is_python(url):
         return Glance(None)
-    path = Path(local_path(supported(url))).absolute()
-    try:
-        return Glance(os.stat(path).st_size, path=path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise SourceMissing(f"{path} is not there: look at the path") from None
-    except OSError as exc:
-        raise SourceUnreadable(f"{path} cannot be read: {exc.strerror}") from exc
+    path, size = look_at_file(supported(url))
+    return Glance(size, path=path)

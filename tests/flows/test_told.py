@@ -32,6 +32,11 @@ def test_a_run_is_named_after_what_it_did_and_has_one_page_and_events(project: P
         run = client.read_flow_run(second.state_details.flow_run_id)  # type: ignore[arg-type]
         day = f"{run.expected_start_time:%Y-%m-%d}"
         assert run.name == f"elt · {day} · 1 changed, 5 unchanged, 1 failed"
+    has_one_page(project, second)
+    has_events(project, first, second)
+
+
+def has_one_page(project: Project, second: State[Any]) -> None:
     text = page_of(second)
     lk = project.lake()
     lines = text.split("\n")
@@ -47,7 +52,9 @@ def test_a_run_is_named_after_what_it_did_and_has_one_page_and_events(project: P
     assert "- raw.trips: column fare is DOUBLE now, and was BIGINT (" in text
     assert "curated.revenue was withheld" in text
 
-    lake_url, server = lk.url.rstrip("/"), project.server.url().rstrip("/")
+
+def has_events(project: Project, first: State[Any], second: State[Any]) -> None:
+    lake_url, server = project.lake().url.rstrip("/"), project.server.url().rstrip("/")
     warehouse = f"duckdb:///{project.warehouse}"
     assert edges(run_id(first)) == {
         (f"{server}/trips_*.csv", f"{lake_url}/raw/trips"),

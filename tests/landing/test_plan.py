@@ -92,6 +92,17 @@ def test_files_are_read_and_what_is_here_already_is_not_planned(tmp_path: Path, 
     assert before.commit == 1
 
 
+def test_what_is_no_file_is_planned_as_what_a_landing_would_say(tmp_path: Path, at: Lake) -> None:
+    (tmp_path / "lake.toml").write_text(TOML.format(server=""))
+    for month in (1, 2, 3):
+        (tmp_path / f"t_2024-0{month}.csv").write_bytes(CSV)
+    opened(tmp_path).land_sources()
+    (tmp_path / "t_2024-02.csv").unlink()
+    (tmp_path / "t_2024-02.csv").mkdir()
+    (error,) = plan(opened(tmp_path)).errors
+    assert "t_2024-02.csv is a folder: name a file" in str(error)
+
+
 @pytest.mark.parametrize(
     ("since", "until", "held"),
     [

@@ -1,22 +1,21 @@
 """The automations that tell people of a run's news, of runs that died, of late sources."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.events.actions import ActionTypes
-from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
 from lake.config import Config, duration_text
 from lake_flows.alerting import ALERT
+from lake_flows.automations import Step, steps
 from lake_flows.deployments.sinks import Sink, Words
 from lake_flows.events import LANDED
 
-What = Literal["create", "change", "remove", "unchanged"]
 _ENDED = {"prefect.flow-run.Crashed", "prefect.flow-run.Failed"}
 _PATIENCE = timedelta(seconds=15)
 """How long a run that ended badly may take to say why, before it is told of without."""
@@ -25,23 +24,13 @@ _LEAST = timedelta(seconds=10)
 _PAGE = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """An automation, and what is to be done about it."""
-
-    what: What
-    name: str
-    wanted: AutomationCore | None = None
-    id: UUID | None = None
-
-
 async def alarms(
     client: PrefectClient,
     lake_id: str,
     config: Config,
     sinks: Sequence[Sink],
     deployments: Iterable[UUID],
-) -> list[Alarm]:
+) -> list[Step]:
     """Compare the automations of a lake with those that its `[alerts]` ask for.
 
     Args:
@@ -51,61 +40,21 @@ async def alarms(
         sinks: where news goes; without any, there are no automations.
         deployments: whose runs must not die in silence.
     """
-    wanted = {
-        one.name: one for one in _wanted(lake_id, config, sinks, sorted(deployments, key=str))
-    }
-    there = {one.name: one for one in await _kept(client, lake_id)}
-    found = []
-    for name, one in wanted.items():
-        kept = there.get(name)
-        if kept is None:
-            found.append(Alarm("create", name, one))
-        elif _told(kept) == _told(one):
-            found.append(Alarm("unchanged", name, one, kept.id))
-        else:
-            # Whether it is on is for people to say.
-            found.append(
-                Alarm("change", name, one.model_copy(update={"enabled": kept.enabled}), kept.id)
-            )
-    gone = [
-        Alarm("remove", name, None, one.id) for name, one in there.items() if name not in wanted
-    ]
-    return found + gone
+    wanted = _wanted(lake_id, config, sinks, sorted(deployments, key=str))
+    return steps(wanted, await _kept(client, lake_id))
 
 
-async def do(client: PrefectClient, alarm: Alarm) -> None:
-    """Make the server keep one automation as it is wanted."""
-    if alarm.what == "create" and alarm.wanted:
-        await client.create_automation(alarm.wanted)
-    elif alarm.what == "change" and alarm.wanted and alarm.id:
-        await client.update_automation(alarm.id, alarm.wanted)
-    elif alarm.what == "remove" and alarm.id:
-        await client.delete_automation(alarm.id)
-
-
-async def _kept(client: PrefectClient, lake_id: str) -> list[Any]:
+async def _kept(client: PrefectClient, lake_id: str) -> list[Automation]:
     """Return the lake's automations; Prefect's own listing ends after one page."""
-    found: list[Any] = []
+    found: list[dict[str, Any]] = []
     while True:
-        answer = await client.request(
-            "POST", "/automations/filter", json={"limit": _PAGE, "offset": len(found)}
-        )
-        page = answer.json()
+        asked = {"limit": _PAGE, "offset": len(found)}
+        page = (await client.request("POST", "/automations/filter", json=asked)).json()
         found += page
         if len(page) < _PAGE:
             break
-    from prefect.events.schemas.automations import Automation
-
-    return [
-        Automation.model_validate(one) for one in found if one["name"].endswith(f" ({lake_id})")
-    ]
-
-
-def _told(automation: AutomationCore) -> Mapping[str, Any]:
-    return {
-        "trigger": automation.trigger.model_dump(mode="json", exclude={"id"}),
-        "actions": [one.model_dump(mode="json") for one in automation.actions],
-    }
+    mine = [one for one in found if one["name"].endswith(f" ({lake_id})")]
+    return [Automation.model_validate(one) for one in mine]
 
 
 def _wanted(
@@ -182,7 +131,7 @@ def _late(lake_id: str, dataset: str, expected: timedelta) -> EventTrigger:
 def _automation(
     name: str, trigger: EventTrigger, words: Words, sinks: Sequence[Sink]
 ) -> AutomationCore:
-    actions: list[ActionTypes] = [sink.action(words) for sink in sinks]
+    actions: list[ActionTypes] = [sink(words) for sink in sinks]
     return AutomationCore(
         name=name,
         description="Made by `lake deploy` from [alerts] of lake.toml.",

@@ -9,10 +9,9 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient
 
 from lake.config import Config
-from lake_flows import zombies
+from lake_flows import automations, zombies
 from lake_flows.api import connected
 from lake_flows.deployments import alarms, pools, sinks
-from lake_flows.deployments.alarms import Alarm
 from lake_flows.deployments.plan import LABEL, Kept, Step, kept, steps
 from lake_flows.deployments.wanted import MAIL, Wanted
 
@@ -28,7 +27,7 @@ class Deployed:
     steps: tuple[Step, ...]
     ids: dict[UUID, str]
     unwatched: tuple[str, ...] = ()
-    alarms: tuple[Alarm, ...] = ()
+    alarms: tuple[automations.Step, ...] = ()
 
 
 async def deploy(
@@ -89,14 +88,14 @@ async def _alarms(
     ids: Mapping[UUID, str],
     *,
     is_plan: bool,
-) -> list[Alarm]:
+) -> list[automations.Step]:
     """Bring the automations up to date that tell of the lake's runs."""
     there = await sinks.webhooks(client, lake_id, config.alerts, is_plan=is_plan)
     mails = [one for one, path in ids.items() if path.startswith(f"{MAIL}/")]
     there += [sinks.mail(one) for one in mails if config.alerts.email]
     found = await alarms.alarms(client, lake_id, config, there, ids.keys() - set(mails))
     if not is_plan:
-        await _together(alarms.do(client, one) for one in found)
+        await _together(automations.do(client, one) for one in found)
     return found
 
 

@@ -9,6 +9,7 @@ from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 
 from lake.errors import InvalidConfig
+from lake.words import short
 from lake_flows.deployments import schedule
 from lake_flows.deployments.wanted import MADE, Wanted
 
@@ -155,5 +156,4 @@ def told(change: Change) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = "none" if value is None or value == [] else str(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return "none" if value is None or value == [] else short(str(value), 80)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 from uuid import UUID
 
 from prefect.blocks.webhook import Webhook
@@ -36,12 +37,8 @@ class Words:
     news: str = "[]"
 
 
-@dataclass(frozen=True, slots=True)
-class Sink:
-    """Where news goes; `action` makes the action of an automation from what it is to say."""
-
-    name: str
-    action: Callable[[Words], ActionTypes]
+Sink: TypeAlias = Callable[[Words], ActionTypes]
+"""Where news goes: makes the action of an automation from what it is to say."""
 
 
 async def webhooks(
@@ -59,13 +56,13 @@ async def webhooks(
         InvalidConfig: a variable is not set, or there is no such block.
     """
     said = {"webhook": alerts.webhook, "slack": alerts.slack}
-    sinks = []
+    sinks: list[Sink] = []
     for key, url in said.items():
         if url:
             name = url.removeprefix("block:") if is_named(url) else f"lake-{key}-{slug(lake_id)}"
             wanted = None if is_named(url) else expand(url, os.environ)
             block = await _block(client, name, wanted, is_plan=is_plan)
-            sinks.append(Sink(key, partial(_call, block, _PAYLOADS[key])))
+            sinks.append(partial(_call, block, _PAYLOADS[key]))
     return sinks
 
 
@@ -81,8 +78,8 @@ async def _block(client: PrefectClient, name: str, url: str | None, *, is_plan: 
     except ObjectNotFound as exc:
         if url is None:
             raise InvalidConfig(
-                f"[alerts] there is no Webhook block {name!r}: make it in the UI, or write"
-                ' webhook = "${NAME}"'
+                f"[alerts] there is no Webhook block {name!r}: make it in the UI, or name the"
+                " address as ${NAME}"
             ) from exc
         kept = None
     if kept and (url is None or kept.data.get("url") == url):
@@ -132,4 +129,4 @@ def mail(deployment: UUID) -> Sink:
             },
         )
 
-    return Sink("email", action)
+    return action

@@ -38,12 +38,13 @@ def command(
     from lake_flows.deployments.deploy import deploy
 
     lake = call.open()
-    wanted = _wanted(call, lake, (*names, *resume) if names else (), serve, resume)
+    config = _as_written(call)
+    wanted = _wanted(call, config, lake, (*names, *resume) if names else (), serve, resume)
     declared = _declare(lake, is_plan=plan)
     done = asyncio.run(
         deploy(
             lake.log.identity.id,
-            _as_written(call),
+            config,
             wanted,
             resume=resume,
             prune=not names,
@@ -62,7 +63,12 @@ def command(
 
 
 def _wanted(
-    call: Call, lake: "Lake", names: tuple[str, ...], serve: bool, resume: tuple[str, ...]
+    call: Call,
+    config: "Config",
+    lake: "Lake",
+    names: tuple[str, ...],
+    serve: bool,
+    resume: tuple[str, ...],
 ) -> "list[Wanted]":
     from prefect.settings import get_current_settings
 
@@ -70,7 +76,6 @@ def _wanted(
     from lake.words import nearest
     from lake_flows.deployments.wanted import wanted
 
-    config = _as_written(call)
     for name in resume:
         if name not in config.deployments:
             known = nearest(name, config.deployments)
