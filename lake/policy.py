@@ -44,7 +44,7 @@ def policy(role: Role, url: str, environ: Mapping[str, str] = os.environ) -> str
             (`CLEARLAKE_S3_SSE_KMS_KEY_ID`).
 
     Raises:
-        InvalidConfig: the lake is in a folder, or `url` is none.
+        InvalidConfig: the lake is in a folder, its prefix can stand in no policy, or `url` is none.
     """
     place = _place(url)
     prefix = f"{place.prefix}/" if place.prefix else ""
@@ -150,6 +150,12 @@ _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 
 
 def _azure(role: Role, container: str, prefix: str) -> Any:
+    if "'" in prefix:
+        raise InvalidConfig(
+            f"no policy can name az://{container}/{prefix}: a text of Azure's conditions ends at"
+            " the ' of the prefix; make the lake below another one, or in a container of its own"
+        )
+
     def within(patterns: Sequence[str]) -> str:
         tests = [
             f"@Resource[{_BLOBS}:path] String{'Like' if '*' in pattern else 'Equals'}"

@@ -117,9 +117,10 @@ def test_every_policy_names_the_prefix_and_nothing_beside_it(role: Role, url: st
         ("/tmp/lake", "/tmp/lake is in no cloud"),
         ("s3://", "s3:// is followed by a bucket's name"),
         ("http://x/y", "no backend for http://"),
+        ("az://abc/it's", "no policy can name az://abc/it's/: a text of"),
     ],
 )
-def test_what_is_in_no_cloud_has_no_policy(url: str, why: str) -> None:
+def test_what_no_policy_can_name_is_refused(url: str, why: str) -> None:
     with pytest.raises(InvalidConfig, match=why):
         policy("reader", url)
 
