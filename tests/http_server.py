@@ -132,6 +132,10 @@ class Server:
         """Meet the next requests of `path` with `faults`, one each; then all is well again."""
         self._faults[path].extend(faults)
 
+    def forget(self, path: str) -> None:
+        """Meet the next requests of `path` with what is there."""
+        self._faults[path].clear()
+
     def next_fault(self, path: str) -> Fault | None:
         return self._faults[path].popleft() if self._faults[path] else None
 

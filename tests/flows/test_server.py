@@ -22,13 +22,14 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.workers.process import ProcessWorker
 
 from lake.cli import main
+from lake.operations.verify import verify
 from lake_flows import zombies
 from lake_flows.land import land
 from tests.faults.proxy import Proxy, Rule
 from tests.flows.prefect_server import LAKE, PrefectServer, started
 from tests.flows.project import FEBRUARY, Project
 from tests.flows.waiting import until
-from tests.http_server import Hang, Status
+from tests.http_server import Fault, Hang, Status
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -90,9 +91,9 @@ def worker(server: PrefectServer) -> Iterator["subprocess.Popen[bytes]"]:
             process.wait(60)
 
 
-def begin(deployment: UUID) -> FlowRun:
+def begin(deployment: UUID, **parameters: object) -> FlowRun:
     with get_client(sync_client=True) as client:
-        return client.create_flow_run_from_deployment(deployment)
+        return client.create_flow_run_from_deployment(deployment, parameters=parameters)
 
 
 def ended(run: FlowRun) -> str | None:
@@ -125,15 +126,21 @@ def test_after_a_kill_the_server_says_so_and_the_next_run_completes_the_work(
 ) -> None:
     """Where a process dies, the next run does the rest; a run without its worker ends by itself.
 
-    It ends either way: it goes on, and is Crashed if it meets its output's closed end.
+    It ends either way: it goes on, and is Crashed if it meets its output's closed end. Both die
+    while the run waits to try something again.
     """
-    # Time enough to kill: a run without a worker asks again, the others hang.
-    faults = [Status(503)] * 3 if victims == "the worker" else [Hang()]
-    project.server.script(FEBRUARY, *faults)
+    # Time enough to kill: a run without a worker asks again, and each try of a task asks 4 times.
+    faults: dict[str, list[Fault]] = {
+        "the run": [Hang()],
+        "the worker": [Status(503)] * 3,
+        "both": [Status(503)] * 99,
+    }
+    asked = {"the run": [1], "the worker": [1, 2, 3, 4], "both": [8, 12]}
+    project.server.script(FEBRUARY, *faults[victims])
     silence = impatience(35) if victims == "both" else nullcontext()
     with silence, worker(prefect_server) as first:
-        run = begin(deployed)
-        until(lambda: project.asked(FEBRUARY) and heard_of(run))
+        run = begin(deployed, since="2024-01", until="2024-02", at_once=1)
+        until(lambda: project.asked(FEBRUARY) in asked[victims] and heard_of(run))
         started_by_it = runners(first)
         if victims != "the run":
             first.kill()
@@ -142,12 +149,29 @@ def test_after_a_kill_the_server_says_so_and_the_next_run_completes_the_work(
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
         assert until(lambda: ended(run)) in ends
+    project.server.forget(FEBRUARY)
     with worker(prefect_server):
-        again = begin(deployed)
+        again = begin(deployed, since="2024-01", until="2024-02", at_once=1)
         assert until(lambda: ended(again)) == "Completed"
+    _all_is_there_once(project)
+
+
+def test_two_runs_of_one_deployment_at_once_do_everything_once(
+    project: Project, deployed: UUID, prefect_server: PrefectServer
+) -> None:
+    with worker(prefect_server):
+        one, other = begin(deployed), begin(deployed)
+        ends = until(lambda: ended(one)), until(lambda: ended(other))
+    assert ends == ("Completed", "Completed")
+    _all_is_there_once(project)
+
+
+def _all_is_there_once(project: Project) -> None:
     assert project.loaded() == LOADED
-    versions = [p.versions for p in project.lake().state.partitions("raw.trips")]
-    assert versions == [1, 1]
+    lk = project.lake()
+    for dataset in lk.state.datasets:
+        assert {partition.versions for partition in lk.state.partitions(dataset)} == {1}
+    assert verify(lk).damage == ()
 
 
 def test_a_run_lives_through_an_api_that_is_lost_for_a_moment(
