@@ -28,6 +28,11 @@ def short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 row`, `2 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def size(byte_count: int) -> str:
     """Return `1.5 MB`: three digits, decimal units."""
     value, unit = float(byte_count), 0

@@ -24,7 +24,7 @@ from lake.landing.stage import Attempt, Known
 from lake.words import size
 from lake_flows import assets
 from lake_flows.alerting import heard
-from lake_flows.progress import counted
+from lake_flows.progress import tracked
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
 from lake_flows.step import failure, step
@@ -153,7 +153,7 @@ def _commit(
 ) -> list[Landing]:
     """Commit what could be staged, whatever failed beside it."""
     staged = []
-    for future in counted(futures, "lake-land-progress"):
+    for future in tracked(futures, "lake-land-progress"):
         future.wait()
         error = failure(future.state)
         if error:

@@ -10,9 +10,10 @@ from lake.lake import Lake
 from lake.warehouse.ledger import TableLoaded
 from lake.warehouse.run import chosen, load_tables, warehouse_url
 from lake.warehouse.run import plan as planned
+from lake.words import counted
 from lake_flows import assets
 from lake_flows.alerting import heard
-from lake_flows.progress import counted
+from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
 from lake_flows.step import failure, step
@@ -50,7 +51,7 @@ def load(
                 if due:
                     report.add(Row("load", name, "due", note=f"{len(due):,} partitions"))
             return
-        for table in counted(wanted, "lake-load-progress"):
+        for table in tracked(wanted, "lake-load-progress"):
             _load(report, lake, where, table, to)
 
     return reported("load", where, work)
@@ -76,7 +77,7 @@ def _load(report: Report, lake: Lake, where: Where, table: str, warehouse: str |
             loaded.table,
             "loaded" if touched else "unchanged",
             loaded.rows,
-            f"{touched:,} partitions changed",
+            f"{counted(touched, 'partition')} changed",
             asset=_asset(lake, warehouse, loaded.table) if touched else "",
             inputs=(assets.of_dataset(lake, f"curated.{table}"),),
         )

@@ -1,16 +1,18 @@
 """A report as a page of Markdown, for the UI of Prefect and for whoever gets an alert."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from lake.words import short
+from lake.words import counted, short
 from lake_flows.report import Drift, Failing, Report, Row, summary
 
 MOST = 50
 """Lines of one list; the table beside has them all."""
 CELL, _LINE = 80, 400
-_MARKUP = str.maketrans(
-    {char: f"\\{char}" for char in "\\`*_{}[]()#|~"} | {"<": "&lt;", "&": "&amp;"}
-)
+_MARKUP = re.compile(r"[\\`*{}\[\]()#|~<&]|(?<![^\W_])_|_(?![^\W_])")
+"""An `_` within a word is none; the UI shows what escapes it in the text of a link."""
+_ENTITIES = {"<": "&lt;", "&": "&amp;"}
 
 Link = Callable[[str], str]
 
@@ -49,7 +51,7 @@ def _stage(stage: str, rows: Sequence[Row], link: Link) -> list[str]:
     if stage == "land":
         landed, rejected = sum(row.rows for row in news), sum(row.rejected for row in news)
         lines += ["", f"{landed + rejected:,} rows = {landed:,} landed + {rejected:,} rejected"]
-    lines += ["", "| | outcome | version | rows | |", "|---|---|---:|---:|---|"]
+    lines += ["", "| | outcome | rows | |", "|---|---|---:|---|"]
     return [*lines, *(_row(row, link) for row in news[:MOST]), *_more(len(news) - MOST)]
 
 
@@ -58,13 +60,28 @@ def _row(row: Row, link: Link) -> str:
     to = link(f"{row.name}/{version}".rstrip("/")) if row.stage != "load" else ""
     name = f"[{cell(row.name)}]({to})" if to else cell(row.name)
     outcome = "**published again**" if row.is_again else row.outcome
-    note = "" if row.note == version else cell(row.note)
-    return f"| {name} | {outcome} | {version} | {row.rows:,} | {note} |"
+    note = row.note if row.note.startswith(version) else f"{version}: {row.note}".rstrip(": ")
+    return f"| {name} | {outcome} | {row.rows:,} | {cell(note)} |"
+
+
+def table(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return what became of everything, a line each, with nothing where nothing was counted."""
+    return [
+        {
+            "stage": row.stage,
+            "name": row.name,
+            "outcome": row.outcome,
+            "rows": row.rows or "",
+            "rejected": row.rejected or "",
+            "note": row.note,
+        }
+        for row in rows
+    ]
 
 
 def check(one: Failing) -> str:
     """Return what a check found, with its first rows as a table."""
-    found = f"**{cell(one.model)}**: check {cell(one.check)} found {one.failed:,} rows"
+    found = f"**{cell(one.model)}**: check {cell(one.check)} found {counted(one.failed, 'row')}"
     if one.severity == "warn":
         found += " (a warning)"
     if not one.rows:
@@ -85,7 +102,8 @@ def _more(count: int) -> list[str]:
 
 def line(text: str) -> str:
     """Return text as one line that Markdown takes for nothing else."""
-    return short(" ".join(text.split()), _LINE).translate(_MARKUP)
+    plain = short(" ".join(text.split()), _LINE)
+    return _MARKUP.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), plain)
 
 
 def cell(text: str) -> str:

@@ -12,7 +12,7 @@ EVERY_S = 10.0
 """Each change is a request."""
 
 
-def counted(things: Sequence[T], key: str) -> Iterator[T]:
+def tracked(things: Sequence[T], key: str) -> Iterator[T]:
     """Give things one by one, and show how many of them are done while that takes long.
 
     Args:

@@ -1,7 +1,6 @@
 """How a flow run ends: its artifacts, its events, its name and its final state."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +19,7 @@ from lake.errors import LakeError
 from lake.lake import Lake
 from lake.query.attach import refresh
 from lake_flows import events
-from lake_flows.page import cell, page
+from lake_flows.page import cell, page, table
 from lake_flows.report import Drift, Report, summary
 from lake_flows.where import Where
 
@@ -71,7 +70,7 @@ def _keep(report: Report, lake: Lake | None, before: int) -> None:
     """Write the artifacts, and name the run after what it did."""
     text = page(report, head=_head(lake, before), link=partial(link, lake) if lake else str)
     create_markdown_artifact(text, key=f"lake-{report.flow}")
-    create_table_artifact([asdict(row) for row in report.rows], key=f"lake-{report.flow}-rows")
+    create_table_artifact(table(report.rows), key=f"lake-{report.flow}-rows")
     name = f"{report.flow} · {_day(lake)} · {report.headline}"
     with get_client(sync_client=True) as client:
         client.update_flow_run(flow_run.id, name=name)

@@ -16,11 +16,12 @@ from lake.models.make import Made, ModelRun
 from lake.models.project import Node, Project, project, reads_of
 from lake.models.run import make_model, publish_made
 from lake.models.run import plan as planned
+from lake.words import counted
 from lake_flows import assets
 from lake_flows.alerting import heard
 from lake_flows.failing import failing, fit_to_show
 from lake_flows.parts import Runner, cluster, parts
-from lake_flows.progress import counted
+from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
 from lake_flows.step import failure, is_transient, step
@@ -86,7 +87,7 @@ def _transform(
 ) -> None:
     found = project(lake)
     made: dict[str, Document] = {}
-    for node in counted(found.chosen(names), "lake-transform-progress"):
+    for node in tracked(found.chosen(names), "lake-transform-progress"):
         before = _before(found, node, made)
         made[node.dataset] = _make(lake, where, node, asked, before, workers)
     if not made:
@@ -131,13 +132,14 @@ def _make(
 
 
 def _tell(report: Report, lake: Lake, node: Node, run: ModelRun) -> None:
+    changed = f"{counted(len(run.changed), 'partition')} changed"
     report.add(
         Row(
             "transform",
             run.dataset,
             run.status,
             run.rows,
-            f"{len(run.changed):,} partitions changed" if run.status == "built" else run.note,
+            changed if run.status == "built" else run.note,
             asset=assets.of_dataset(lake, run.dataset),
             inputs=tuple(assets.of_dataset(lake, name) for name in reads_of(node)),
         )

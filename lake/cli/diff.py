@@ -7,8 +7,9 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import dataset_names
-from lake.cli.output import count, counted, document, line, plain
+from lake.cli.output import count, document, line, plain
 from lake.cli.progress import working
+from lake.words import counted
 
 if TYPE_CHECKING:
     from lake.operations.diff_lake import DatasetDiff, LakeDiff, PartitionDiff

@@ -4,8 +4,9 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import dataset_names
-from lake.cli.output import counted, line, plain
+from lake.cli.output import line, plain
 from lake.cli.taken import tell
+from lake.words import counted
 
 
 @verb(name="drop")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from lake.cli.call import Call, verb
-from lake.cli.output import counted, document, line, plain
+from lake.cli.output import document, line, plain
 from lake.cli.progress import working
-from lake.words import size
+from lake.words import counted, size
 
 if TYPE_CHECKING:
     from lake.operations.gc import Collected

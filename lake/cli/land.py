@@ -11,11 +11,11 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import source_names
-from lake.cli.output import count, counted, document, line, plain
+from lake.cli.output import count, document, line, plain
 from lake.cli.progress import working
 from lake.cli.report import Report
 from lake.errors import InvalidName, LakeError, NoSuchSource, raise_all
-from lake.words import size
+from lake.words import counted, size
 
 if TYPE_CHECKING:
     from lake.lake import Lake

@@ -7,11 +7,11 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import table_names
-from lake.cli.output import counted, document, line, plain
+from lake.cli.output import document, line, plain
 from lake.cli.progress import working
 from lake.cli.report import Report
 from lake.errors import NoSuchTable
-from lake.words import nearest
+from lake.words import counted, nearest
 
 if TYPE_CHECKING:
     from lake.lake import Lake

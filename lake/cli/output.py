@@ -106,11 +106,6 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return `1 row`, `2 rows`."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
-
-
 def moment(value: datetime | str) -> str:
     """Return a time as `2026-01-31T10:00:00Z`, which an address takes behind its `@`."""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value

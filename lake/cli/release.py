@@ -4,7 +4,8 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import held_addresses
-from lake.cli.output import counted, document, line, plain
+from lake.cli.output import document, line, plain
+from lake.words import counted
 
 
 @verb(name="release")

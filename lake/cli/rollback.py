@@ -6,7 +6,8 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import dataset_names
-from lake.cli.output import counted, document, line, plain
+from lake.cli.output import document, line, plain
+from lake.words import counted
 
 if TYPE_CHECKING:
     from lake.operations.rollback import Restored, RolledBack

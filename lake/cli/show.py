@@ -6,8 +6,8 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import dataset_names
-from lake.cli.output import count, counted, document, line, moment, plain, rows
-from lake.words import size
+from lake.cli.output import count, document, line, moment, plain, rows
+from lake.words import counted, size
 
 if TYPE_CHECKING:
     from lake.operations.columns import Run, ShownColumn

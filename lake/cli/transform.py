@@ -7,9 +7,10 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import model_names
-from lake.cli.output import counted, document, line, plain
+from lake.cli.output import document, line, plain
 from lake.cli.progress import working
 from lake.cli.report import Report
+from lake.words import counted
 
 if TYPE_CHECKING:
     from lake.models.make import ModelRun

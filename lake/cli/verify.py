@@ -6,9 +6,9 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import dataset_names
-from lake.cli.output import counted, document, line, plain, talk
+from lake.cli.output import document, line, plain, talk
 from lake.cli.progress import bar
-from lake.words import size
+from lake.words import counted, size
 
 
 @verb(name="verify")

@@ -1,5 +1,6 @@
 """What a person sees of a run: its name, its page, its table, and the event feed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import State
 
 from lake_flows.elt import elt
-from lake_flows.page import MOST, page
+from lake_flows.page import MOST, page, table
 from lake_flows.report import Drift, Failing, Report, Row
 from tests.flows.project import JANUARY, Project
 from tests.flows.waiting import calm, until
@@ -45,9 +46,9 @@ def has_one_page(project: Project, second: State[Any]) -> None:
         f"(https://lake.example/), commits {lk.commit - 2} → {lk.commit}, run `{run_id(second)}`"
     )
     link = "https://lake.example/raw/trips/month=2024-01/v2"
-    assert f"| [raw.trips/month=2024-01]({link}) | **published again** | v2 | 2 |  |" in lines
+    assert f"| [raw.trips/month=2024-01]({link}) | **published again** | 2 | v2 |" in lines
     assert "2 rows = 2 landed + 0 rejected" in lines
-    assert "- **revenue**: check between\\_revenue found 1 rows" in lines
+    assert "- **revenue**: check between_revenue found 1 row" in lines
     assert "  | 2 | -8.25 | 2024-01 |" in lines
     assert "- raw.trips: column fare is DOUBLE now, and was BIGINT (" in text
     assert "curated.revenue was withheld" in text
@@ -120,7 +121,16 @@ def events(root: str, name: str) -> list[dict[str, Any]]:
 def test_a_page_is_no_markup_of_the_data_and_no_longer_than_people_read() -> None:
     bad = "<b>|`*_[x](y)\n# no"
     rows = [Row("land", f"raw.x/month={i}", "landed", 1, version=1) for i in range(MOST + 7)]
+    rows[0] = replace(rows[0], note="12 columns joined")
     rows.append(Row("land", "raw.y", "unchanged"))
+    assert table(rows)[-1] == {
+        "stage": "land",
+        "name": "raw.y",
+        "outcome": "unchanged",
+        "rows": "",
+        "rejected": "",
+        "note": "",
+    }
     report = Report(
         "land",
         rows=rows,
@@ -129,9 +139,11 @@ def test_a_page_is_no_markup_of_the_data_and_no_longer_than_people_read() -> Non
         silent=[bad],
         errors=[bad * 100],
     )
-    text = page(report, head="head")
+    text = page(report, head="head", link=lambda name: "")
     assert "<b>" not in text
     assert "\n# no" not in text
+    assert "| raw.x/month=0 | landed | 1 | v1: 12 columns joined |" in text
+    assert "| raw.x/month=1 | landed | 1 | v1 |" in text
     assert "… and 7 more" in text
     assert "raw.y" not in text
     assert max(map(len, text.split("\n"))) < 1000
