@@ -23,6 +23,8 @@ NAMES = {
     "buckets": "benchmarks.buckets",
     "land_postgres": "benchmarks.land_postgres",
     "load_postgres": "benchmarks.load_postgres",
+    "postgres_memory": "benchmarks.postgres_memory",
+    "flow_runs": "benchmarks.flow_runs",
 }
 
 

@@ -174,14 +174,18 @@ def _all_is_there_once(project: Project) -> None:
     assert verify(lk).damage == ()
 
 
-def test_a_run_lives_through_an_api_that_is_lost_for_a_moment(
+def test_a_run_lives_through_an_api_that_is_lost_or_locked_for_a_moment(
     project: Project, prefect_server: PrefectServer
 ) -> None:
+    """A server whose database is locked answers 503."""
     with Proxy.before(prefect_server.api_url.removesuffix("/api")) as proxy:
-        proxy.fail(Rule("reset-before", "/api/(flow_runs|task_runs|artifacts)", first=4, times=3))
+        asked = "/api/(flow_runs|task_runs|artifacts)"
+        proxy.fail(
+            Rule("reset-before", asked, first=4, times=3), Rule("503-before", asked, first=9)
+        )
         with temporary_settings({PREFECT_API_URL: f"{proxy.url}/api"}):
             state = land(project=project.folder, return_state=True)
-        assert proxy.counts()["reset-before"] == 3
+        assert (proxy.counts()["reset-before"], proxy.counts()["503-before"]) == (3, 1)
     assert state.is_completed(), state.message
     assert project.messages() == ["land raw.trips", "land raw.zones"]
 
