@@ -1,8 +1,9 @@
 """What a warehouse knows about its loads: two tables in it, and what they say about the next load.
 
-`_lake_tables` has one row per table: whose it is and which commit it holds. It is written first
-in every load, so that two loads of one table never run beside each other. `_lake_loads` has one
-row per partition; a partition that is gone leaves its row as a tombstone (`removed`).
+`_lake_tables` has one row per table: whose it is and the newest commit that it was loaded at, be it
+in part. It is written first in every load, so that two loads of one table never run beside each
+other; older commits are kept out by it. What the table holds is said by `_lake_loads`, which has
+one row per partition; a partition that is gone leaves its row as a tombstone (`removed`).
 
 The SQL is what DuckDB and PostgreSQL share. `home` is the quoted schema of the ledger and ends in
 a dot.
@@ -14,18 +15,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lake.config.period import ALL, Periods
 from lake.config.types import Mode
 from lake.errors import InvalidName, LoadRefused
+from lake.layout import partition_values
 from lake.query.sql import literal
 
 TABLES = "_lake_tables"
 LOADS = "_lake_loads"
 
+_LACKING = " but for new columns"
 _TABLE = re.compile(r"(?:([a-z_][a-z0-9_]*)\.)?([a-z_][a-z0-9_]*)")
 
 
 class Overtaken(LoadRefused):
-    """The table holds a newer commit of the same lake than the one that is to be loaded."""
+    """The table was loaded at a newer commit of the same lake than the one that is to be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class TableLoad:
 
     `columns` are names and DuckDB types, the partition's keys included; `partitions` are all
     that the dataset has at that commit, changed or not. `let_read` lets a DuckDB connection read
-    their files. `comments` are descriptions of columns.
+    their files. `comments` are descriptions of columns. Only what lies in `periods` is loaded.
 
     What becomes of a partition that changed is said by `mode`: its rows are replaced; or it is
     refused, as rows are only ever added (`append`); or its rows take the places of those with the
@@ -63,11 +67,21 @@ class TableLoad:
     comments: tuple[tuple[str, str], ...] = ()
     mode: Mode = "replace"
     merge_on: tuple[str, ...] = ()
+    periods: Periods = ALL
 
     @property
     def rows(self) -> int:
         """How many rows are published."""
         return sum(partition.rows for partition in self.partitions)
+
+    @property
+    def asked(self) -> tuple[PartitionLoad, ...]:
+        """The partitions that lie in the periods."""
+        return tuple(one for one in self.partitions if self.asks(one.partition))
+
+    def asks(self, partition: str) -> bool:
+        """Tell whether a partition lies in the periods; one without a period in its keys does."""
+        return self.periods == ALL or self.periods.hold(partition_values(partition).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,10 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class TableHeld:
-    """What the warehouse holds in one table; commit 0 is a table that was never loaded."""
+    """What the ledger says of one table; `commit` is the newest that it was loaded at, 0 is none.
+
+    At that commit some periods may have been loaded only: see its partitions.
+    """
 
     table: str
     lake_id: str
@@ -106,7 +123,7 @@ class TableHeld:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a load has to do, partition by partition."""
+    """What a load has to do, partition by partition; nothing is said of those not asked for."""
 
     changed: tuple[PartitionLoad, ...]
     removed: tuple[str, ...]
@@ -131,19 +148,58 @@ def table_name(text: str) -> tuple[str, str]:
 def compare(load: TableLoad, held: Mapping[str, LedgerRow]) -> Difference:
     """Return what is to be loaded into a table that holds `held`, keyed by partition.
 
-    Only where rows are replaced are those of a partition that is gone taken away.
+    Only where rows are replaced are those of a partition that is gone taken away. What lies
+    outside the load's periods is no part of it.
+
+    Raises:
+        LoadRefused: a part is to be loaded of a table that has partitions of other keys.
     """
     same = {row.partition: row.content for row in held.values() if not row.removed}
+    if load.mode == "replace":
+        _refuse_recut(load, same)
     gone = same.keys() - {item.partition for item in load.partitions}
     return Difference(
-        changed=tuple(p for p in load.partitions if same.get(p.partition) != p.content),
-        removed=tuple(sorted(gone)) if load.mode == "replace" else (),
-        unchanged=tuple(p for p in load.partitions if same.get(p.partition) == p.content),
+        changed=tuple(p for p in load.asked if same.get(p.partition) != p.content),
+        removed=tuple(sorted(filter(load.asks, gone))) if load.mode == "replace" else (),
+        unchanged=tuple(p for p in load.asked if same.get(p.partition) == p.content),
     )
 
 
+def beside(load: TableLoad, held: Mapping[str, LedgerRow]) -> tuple[LedgerRow, ...]:
+    """Return what the table holds of partitions that the load does not ask for."""
+    return tuple(row for row in held.values() if not row.removed and not load.asks(row.partition))
+
+
+def lacking(content: str) -> str:
+    """Return what the ledger says in place of a content of which the table lacks some values.
+
+    A load of other periods gave the table their columns. As no content is called so, the
+    partition is still to be loaded.
+    """
+    return content if content.endswith(_LACKING) else content + _LACKING
+
+
+def _refuse_recut(load: TableLoad, held: Iterable[str]) -> None:
+    """Refuse a part where a partition's rows may lie in those of another one."""
+    now, then = (
+        {tuple(partition_values(text)) for text in texts}
+        for texts in ((one.partition for one in load.partitions), held)
+    )
+    if load.periods != ALL and now and then and now != then:
+        name = load.dataset.removeprefix("curated.")
+        raise LoadRefused(
+            f"table {load.table} has partitions by {_keys(then)}, and {load.dataset} at commit"
+            f" {load.commit} by {_keys(now)}, so no period of it can be replaced: nothing was"
+            f" changed; run lake load {name}, without --since and --until, first"
+        )
+
+
+def _keys(found: Iterable[tuple[str, ...]]) -> str:
+    return " or ".join(sorted(", ".join(keys) or "no key" for keys in found))
+
+
 def refuse_older(load: TableLoad, held: TableHeld, *, warehouse: str) -> None:
-    """Raise LoadRefused if the table holds a newer commit, another dataset or another lake's."""
+    """Raise LoadRefused if the table has a newer commit, another dataset or another lake's."""
     if held.lake_id != load.lake_id:
         raise LoadRefused(
             f"table {load.table} in {warehouse} belongs to lake {held.lake_id} ({held.dataset} at"
@@ -152,7 +208,7 @@ def refuse_older(load: TableLoad, held: TableHeld, *, warehouse: str) -> None:
         )
     if held.commit > load.commit:
         raise Overtaken(
-            f"table {load.table} in {warehouse} already holds commit {held.commit} of"
+            f"table {load.table} in {warehouse} was already loaded at commit {held.commit} of"
             f" {held.dataset}, and this load has commit {load.commit}: open the lake anew, then"
             " load again"
         )
@@ -242,6 +298,19 @@ def held_partitions(rows: Iterable[tuple[Any, ...]]) -> dict[str, LedgerRow]:
 def forget(home: str, *, table: str) -> str:
     """Return the statement that forgets all partitions of a table that is there no longer."""
     return f"DELETE FROM {home}{LOADS} WHERE table_name = {literal(table)}"
+
+
+def mark_lacking(home: str, load: TableLoad, rows: Iterable[LedgerRow]) -> str:
+    """Return the statement that notes that the table lacks values of some partitions."""
+    pairs = ", ".join(
+        f"({literal(row.partition)}, {literal(lacking(row.content))})" for row in rows
+    )
+    return (
+        f"UPDATE {home}{LOADS} SET content = marked.content"
+        f' FROM (VALUES {pairs}) AS marked("partition", content)'
+        f" WHERE lake = {literal(load.lake_id)} AND table_name = {literal(load.table)}"
+        f' AND {LOADS}."partition" = marked."partition"'
+    )
 
 
 def write(home: str, load: TableLoad, difference: Difference) -> tuple[str, ...]:

@@ -41,28 +41,28 @@ def load(
     statement_hook: Hook | None = None,
     memory_limit: str | None = None,
 ) -> TableLoaded:
-    """Make a table of the warehouse hold what a dataset holds at a commit.
+    """Make a table of the warehouse hold what a dataset holds at a commit, of some periods or all.
 
     Only partitions whose content differs from what the ledger says are loaded; those that the
-    dataset has no longer are deleted and leave a tombstone. Data and ledger change in one
-    transaction, in which the rows are counted: it is done, or nothing is. The table and its
-    schema are made if they are not there, and the table carries the description as its comment.
+    dataset has no longer are deleted and leave a tombstone. What lies outside the periods stays as
+    it is. Data and ledger change in one transaction, in which the rows are counted: it is done, or
+    nothing is. The table and its schema are made if they are not there, and the table carries the
+    description as its comment.
 
-    Columns that the table lacks are added. A column that the dataset has no longer stays, with
-    NULL in the rows that are loaded from then on. A table that was dropped is made anew.
+    Columns that the table lacks are added, with NULL in rows that are not loaded yet. A column
+    that the dataset has no longer stays, with NULL in the rows that are loaded from then on. A
+    table that was dropped is made anew.
 
     Args:
         warehouse_url: such as `duckdb:///warehouse.duckdb`.
         load: the dataset, with all its partitions.
         root: the folder at which a relative path in the URL starts.
         statement_hook: called with every statement, before it and after it.
-        memory_limit: how much memory the statements may take, such as `400MB`; the rest goes
-            to disk.
+        memory_limit: how much memory they may take, such as `400MB`; the rest goes to disk.
 
     Raises:
-        LoadRefused: the table has no description or owner, holds a newer commit, belongs to
-            somebody else, has a type that does not fit, or would not hold the rows that were
-            published. A retry is no use.
+        LoadRefused: the table has no description or owner, was loaded at a newer commit, belongs
+            to somebody else, or cannot hold what is to be loaded as it is. A retry is no use.
         WarehouseLocked: it is open elsewhere, or this table is being loaded. Safe to retry.
         StoreUnavailable: a file could not be read or written. Safe to retry.
         InvalidConfig, InvalidName: the URL or the table's name cannot be one.

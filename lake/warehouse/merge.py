@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from lake.errors import LoadRefused
 from lake.query.sql import identifier
 from lake.warehouse.ledger import PartitionLoad
-from lake.warehouse.rows import insert, spelt
+from lake.warehouse.rows import insert, spelt, within_any
 from lake.warehouse.warehouse import Table
 
 STAGE = identifier("_lake_stage")
@@ -16,11 +16,18 @@ def stage(table: Table) -> None:
     table.run(f"CREATE TEMPORARY TABLE {STAGE} AS SELECT * FROM {table.name} LIMIT 0")
 
 
-def merge(table: Table, partitions: Sequence[PartitionLoad], types: Mapping[str, str]) -> None:
+def merge(
+    table: Table,
+    partitions: Sequence[PartitionLoad],
+    types: Mapping[str, str],
+    *,
+    beside: Sequence[str] = (),
+) -> None:
     """Merge partitions into the table by `merge_on`.
 
     Raises:
-        LoadRefused: the key is no column, is NULL somewhere, or is there twice.
+        LoadRefused: the key is no column, is NULL somewhere, or is there twice; or a row would
+            take the place of one in the partitions `beside`, which are to stay as they are.
     """
     names = spelt(table, types)
     _refuse_no_column(table)
@@ -29,6 +36,8 @@ def merge(table: Table, partitions: Sequence[PartitionLoad], types: Mapping[str,
     insert(table, partitions, types, STAGE)
     _refuse_bad_keys(table, keys)
     same = " AND ".join(f"new.{key} = old.{key}" for key in keys)
+    if beside:
+        _refuse_moved(table, within_any(table, beside, types), same)
     every = list(map(identifier, names.values()))
     rest = [name for name in every if name not in keys]
     if rest:
@@ -44,6 +53,20 @@ def merge(table: Table, partitions: Sequence[PartitionLoad], types: Mapping[str,
         f" WHERE NOT EXISTS (SELECT 1 FROM {table.name} AS old WHERE {same})"
     )
     table.run(f"DROP TABLE {STAGE}")
+
+
+def _refuse_moved(table: Table, beside: str, same: str) -> None:
+    load = table.load
+    count = table.run(
+        f"SELECT count(*) FROM {STAGE} AS new"
+        f" JOIN (SELECT * FROM {table.name} WHERE {beside}) AS old ON {same}"
+    )[0][0]
+    if count:
+        raise LoadRefused(
+            f"{count} rows of {load.dataset} at commit {load.commit} would take the places of rows"
+            f" of other periods in table {load.table} in {table.warehouse}, which is merged on"
+            f" {', '.join(load.merge_on)}: nothing was changed; load those periods, too, or all"
+        )
 
 
 def _refuse_no_column(table: Table) -> None:

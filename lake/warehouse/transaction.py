@@ -4,13 +4,21 @@ The table's row in the ledger is written first, so that two loads of one table n
 each other. Then the rows are changed, counted, and written down.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from lake.config.period import ALL
 from lake.errors import LoadRefused
 from lake.query.sql import identifier, literal
 from lake.warehouse import ledger
-from lake.warehouse.ledger import Difference, PartitionLoad, TableHeld, TableLoaded
+from lake.warehouse.ledger import (
+    Difference,
+    LedgerRow,
+    PartitionLoad,
+    TableHeld,
+    TableLoad,
+    TableLoaded,
+)
 from lake.warehouse.merge import merge
 from lake.warehouse.rows import counts, delete, insert, shown
 from lake.warehouse.warehouse import Table
@@ -23,14 +31,19 @@ def bring(table: Table) -> TableLoaded:
     columns = table.columns()
     if not columns:
         make(table)
-        return _carry_out(table, Difference(load.partitions, (), ()), is_new=True)
-    held = refuse_foreign(table)
-    ledger.refuse_unknown(load, held, len(held_partitions(table)), warehouse=table.warehouse)
+        return _carry_out(table, Difference(load.asked, (), ()), (), is_new=True)
+    held, known = refuse_foreign(table), held_partitions(table)
+    ledger.refuse_unknown(load, held, len(known), warehouse=table.warehouse)
     table.guard()
-    if held.commit == load.commit:
-        rows = checked(table, columns)
-        return _loaded(table, Difference((), (), load.partitions), rows)
-    return _carry_out(table, _prepared(table, columns), is_new=False)
+    difference, beside = ledger.compare(load, known), ledger.beside(load, known)
+    # The commit alone says nothing of what is there: a part of it may have been loaded.
+    if held.commit == load.commit and not difference.changed and not difference.removed:
+        return _loaded(table, difference, checked(table, columns, beside))
+    _refuse_changed(table, difference, known)
+    if added := adapt(table, columns):
+        difference = _with_gained(table, difference, added)
+        _mark_lacking(table, beside, added)
+    return _carry_out(table, difference, beside, is_new=False)
 
 
 def make(table: Table) -> None:
@@ -70,26 +83,20 @@ def adapt(table: Table, held: Mapping[str, str]) -> list[str]:
     return added
 
 
-def held_partitions(table: Table) -> dict[str, ledger.LedgerRow]:
+def held_partitions(table: Table) -> dict[str, LedgerRow]:
     """Return what the ledger says of the table's partitions."""
     load = table.load
     query = ledger.read_partitions(table.home, lake_id=load.lake_id, table=load.table)
     return ledger.held_partitions(table.run(query))
 
 
-def _prepared(table: Table, held: Mapping[str, str]) -> Difference:
-    added = adapt(table, held)
-    before = held_partitions(table)
-    difference = ledger.compare(table.load, before)
-    _refuse_changed(table, difference, before)
-    return _with_gained(table, difference, added) if added else difference
-
-
-def _refuse_changed(
-    table: Table, difference: Difference, held: Mapping[str, ledger.LedgerRow]
-) -> None:
+def _refuse_changed(table: Table, difference: Difference, held: Mapping[str, LedgerRow]) -> None:
     load = table.load
-    again = [p.partition for p in difference.changed if p.partition in held]
+    again = [
+        one.partition
+        for one in difference.changed
+        if one.partition in held and held[one.partition].content != ledger.lacking(one.content)
+    ]
     if load.mode == "append" and again:
         raise LoadRefused(
             f"{shown(table, again[0])} is in table {load.table} in {table.warehouse} with other"
@@ -103,27 +110,50 @@ def _with_gained(table: Table, difference: Difference, added: list[str]) -> Diff
 
     A declared rename does that: the files, and so the content, stay what they were.
     """
-    some = " OR ".join(f"{identifier(name)} IS NOT NULL" for name in added)
     gained: list[PartitionLoad] = []
     unchanged: list[PartitionLoad] = []
-    for partition in difference.unchanged:
-        query = f"SELECT 1 FROM (\n{partition.select}\n) AS published WHERE {some} LIMIT 1"
-        (gained if table.read(query) else unchanged).append(partition)
+    for one in difference.unchanged:
+        (gained if _has_any(table, one, added) else unchanged).append(one)
     changed = (*difference.changed, *gained)
     return replace(difference, changed=changed, unchanged=tuple(unchanged))
 
 
-def _carry_out(table: Table, difference: Difference, *, is_new: bool) -> TableLoaded:
+def _mark_lacking(table: Table, beside: Sequence[LedgerRow], added: list[str]) -> None:
+    """Note which partitions beside the load have NULL where they may have values.
+
+    The load that asks for them brings them then, although their content is the same.
+    """
+    published = {(one.partition, one.content): one for one in table.load.partitions}
+    lacking = []
+    for row in beside:
+        one = published.get((row.partition, row.content))
+        if one is None or _has_any(table, one, added):
+            lacking.append(row)
+    if lacking:
+        table.run(ledger.mark_lacking(table.home, table.load, lacking))
+
+
+def _has_any(table: Table, partition: PartitionLoad, columns: list[str]) -> bool:
+    """Tell whether a published partition has a value in one of some columns."""
+    some = " OR ".join(f"{identifier(name)} IS NOT NULL" for name in columns)
+    query = f"SELECT 1 FROM (\n{partition.select}\n) AS published WHERE {some} LIMIT 1"
+    return bool(table.read(query))
+
+
+def _carry_out(
+    table: Table, difference: Difference, beside: Sequence[LedgerRow], *, is_new: bool
+) -> TableLoaded:
     types = table.columns()
     if table.load.mode == "merge":
-        merge(table, difference.changed, types)
+        merge(table, difference.changed, types, beside=[row.partition for row in beside])
     else:
         if not is_new:
             touched = (*difference.removed, *(p.partition for p in difference.changed))
             delete(table, touched, types)
         insert(table, difference.changed, types, table.name)
     # Nobody but this transaction has seen a new table, whose rows were counted as they came.
-    rows = table.load.rows if is_new and table.load.mode != "merge" else checked(table, types)
+    is_counted = is_new and table.load.mode != "merge"
+    rows = _expected(table.load, beside) if is_counted else checked(table, types, beside)
     write_down(table, difference)
     return _loaded(table, difference, rows)
 
@@ -134,8 +164,13 @@ def write_down(table: Table, difference: Difference) -> None:
         table.run(statement)
 
 
-def checked(table: Table, types: Mapping[str, str]) -> int:
+def checked(table: Table, types: Mapping[str, str], beside: Sequence[LedgerRow] = ()) -> int:
     """Return how many rows the table has.
+
+    Args:
+        table: the table, once the load has changed it.
+        types: its columns.
+        beside: what the ledger says of partitions that the load does not ask for.
 
     Raises:
         LoadRefused: they are not those that were published, as far as their number tells.
@@ -143,23 +178,28 @@ def checked(table: Table, types: Mapping[str, str]) -> int:
     load = table.load
     total: int = table.run(f"SELECT count(*) FROM {table.name}")[0][0]
     if load.mode == "replace":
-        if total != load.rows:
-            _refuse_count(table, "", total, load.rows)
+        if total != _expected(load, beside):
+            _refuse_count(table, "", total, _expected(load, beside))
         return total
-    found = counts(table, [p.partition for p in load.partitions], types)
-    for partition, rows in zip(load.partitions, found, strict=True):
+    found = counts(table, [p.partition for p in load.asked], types)
+    for partition, rows in zip(load.asked, found, strict=True):
         if rows < partition.rows or (load.mode == "append" and rows > partition.rows):
             _refuse_count(table, partition.partition, rows, partition.rows)
     return total
 
 
-def _refuse_count(table: Table, partition: str, found: int, published: int) -> None:
+def _expected(load: TableLoad, beside: Sequence[LedgerRow]) -> int:
+    return sum(one.rows for one in load.asked) + sum(row.rows for row in beside)
+
+
+def _refuse_count(table: Table, partition: str, found: int, expected: int) -> None:
     load = table.load
     of = f" of {partition}" if partition else ""
+    more = "" if partition or load.periods == ALL else ", with what was loaded of other periods"
     raise LoadRefused(
         f"table {load.table} in {table.warehouse} would have {found} rows{of}, and {load.dataset}"
-        f" has {published} at commit {load.commit}: nothing was changed; somebody else wrote into"
-        f" the table, so {ledger.reconcile(load)}"
+        f" has {expected} at commit {load.commit}{more}: nothing was changed; somebody else wrote"
+        f" into the table, so {ledger.reconcile(load)}"
     )
 
 

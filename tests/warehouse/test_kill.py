@@ -10,6 +10,7 @@ from typing import TypeAlias
 import duckdb
 import pytest
 
+from lake.config.period import Periods
 from lake.warehouse.load import TableLoad, load
 from tests.warehouse.killer import Kill, killer
 
@@ -73,20 +74,43 @@ def test_a_first_load_that_was_killed_anywhere_is_completed(
     assert sweep(kill, publish(1, {"2024-01": [3, 4]}), start, tmp_path) >= 30
 
 
-def test_a_later_load_that_was_killed_anywhere_is_completed(
-    tmp_path: Path, publish: Publish, kill: Kill
-) -> None:
-    start = tmp_path / "start"
-    start.mkdir()
-    load(URL, publish(1, {"2024-01": [3], "2024-02": [5]}), root=start)
+def later(publish: Publish) -> TableLoad:
+    """Return a load that changes, adds and removes partitions, and adds a column."""
     months = publish(2, {"2024-01": [3, 3], "2024-03": [8]})
     partitions = (
         dataclasses.replace(p, select=f"SELECT *, trips AS fee FROM ({p.select})")
         for p in months.partitions
     )
     columns = (*months.columns, ("fee", "BIGINT"))
-    job = dataclasses.replace(months, columns=columns, partitions=tuple(partitions))
-    assert sweep(kill, job, start, tmp_path) >= 40
+    return dataclasses.replace(months, columns=columns, partitions=tuple(partitions))
+
+
+def test_a_later_load_that_was_killed_anywhere_is_completed(
+    tmp_path: Path, publish: Publish, kill: Kill
+) -> None:
+    start = tmp_path / "start"
+    start.mkdir()
+    load(URL, publish(1, {"2024-01": [3], "2024-02": [5]}), root=start)
+    assert sweep(kill, later(publish), start, tmp_path) >= 36
+
+
+def test_a_load_of_some_periods_that_was_killed_anywhere_is_completed_and_so_is_the_rest(
+    tmp_path: Path, publish: Publish, kill: Kill
+) -> None:
+    start, whole = tmp_path / "start", later(publish)
+    start.mkdir()
+    load(URL, publish(1, {"2024-01": [3], "2024-02": [5]}), root=start)
+    part = dataclasses.replace(whole, periods=Periods(since="2024-02"))
+    kills = sweep(kill, part, start, tmp_path)
+    assert kills >= 36
+    rest = tmp_path / "rest"
+    rest.mkdir()
+    assert sweep(kill, whole, tmp_path / str(kills), rest) >= 30
+    assert [row[1:] for row in held(rest / "0")[:3]] == [
+        (3, "2024-01", 3),
+        (3, "2024-01", 3),
+        (8, "2024-03", 8),
+    ]
 
 
 def test_a_newer_load_after_a_kill_completes_it_too(

@@ -86,8 +86,8 @@ def test_a_slow_load_never_overwrites_a_newer_one(
     with pytest.raises(LoadRefused) as refused:
         load(warehouse.url, publish(38, {"2024-01": [1]}), root=tmp_path)
     assert str(refused.value) == (
-        f"table marts.daily in {warehouse.shown} already holds commit 41 of curated.daily, and"
-        " this load has commit 38: open the lake anew, then load again"
+        f"table marts.daily in {warehouse.shown} was already loaded at commit 41 of"
+        " curated.daily, and this load has commit 38: open the lake anew, then load again"
     )
     assert rows() == [("2024-01", 3)]
 
@@ -98,7 +98,7 @@ def test_a_commit_that_changed_nothing_still_keeps_older_ones_out(
     load(warehouse.url, publish(41, {"2024-01": [3]}), root=tmp_path)
     done = load(warehouse.url, publish(50, {"2024-01": [3]}), root=tmp_path)
     assert (done.loaded, done.unchanged) == ((), 1)
-    with pytest.raises(LoadRefused, match=r"already holds commit 50 of curated\.daily"):
+    with pytest.raises(LoadRefused, match=r"already loaded at commit 50 of curated\.daily"):
         load(warehouse.url, publish(45, {"2024-01": [4]}), root=tmp_path)
 
 

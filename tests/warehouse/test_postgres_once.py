@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from lake.config.period import Periods
 from lake.errors import LakeError, StoreUnavailable, WarehouseLocked
 from lake.warehouse.ledger import Overtaken
 from lake.warehouse.load import TableLoad, load
@@ -59,17 +60,19 @@ def later(publish: Publish) -> TableLoad:
     return dataclasses.replace(months, columns=columns, partitions=tuple(partitions))
 
 
-@pytest.mark.parametrize("is_first", [True, False], ids=["a first load", "a later load"])
+@pytest.mark.parametrize("which", ["first", "later", "part", "rest"])
 def test_a_load_that_was_killed_anywhere_is_completed(
-    tmp_path: Path, warehouse: Place, publish: Publish, kill: Kill, is_first: bool
+    tmp_path: Path, warehouse: Place, publish: Publish, kill: Kill, which: str
 ) -> None:
-    before_that = publish(1, {"2024-01": [3], "2024-02": [5]})
-    job = before_that if is_first else later(publish)
+    before_that, whole = publish(1, {"2024-01": [3], "2024-02": [5]}), later(publish)
+    part = dataclasses.replace(whole, periods=Periods(since="2024-02"))
+    job = {"first": before_that, "part": part}.get(which, whole)
+    first = {"first": [], "rest": [before_that, part]}.get(which, [before_that])
 
     def start() -> None:
         warehouse.run(*EMPTIED)
-        if not is_first:
-            load(warehouse.url, before_that, root=tmp_path)
+        for one in first:
+            load(warehouse.url, one, root=tmp_path)
 
     start()
     before = held(warehouse)
@@ -86,6 +89,10 @@ def test_a_load_that_was_killed_anywhere_is_completed(
         assert held(warehouse) == after, f"kill {kills} was not completed"
         kills += 1
     assert kills >= 30
+    if job is whole:
+        assert held(warehouse)[:3] == [(f"(2024-01-0{n},3,2024-01,3)",) for n in (1, 2)] + [
+            ("(2024-03-01,8,2024-03,8)",)
+        ]
 
 
 def test_a_lost_answer_to_commit_is_found_to_be_done(
@@ -170,6 +177,29 @@ def test_many_load_one_table_at_once_and_the_newest_stays(
         thread.join()
     assert [error for error in failed if not isinstance(error, Overtaken)] == []
     assert warehouse.run("SELECT trips FROM marts.daily") == [(6,)] * 3
+
+
+def test_loads_of_several_periods_at_once_come_to_the_whole(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    months = {f"2024-0{n}": [n, n] for n in range(1, 7)}
+    whole = publish(1, months)
+    start = threading.Barrier(len(months))
+
+    def run(month: str) -> None:
+        start.wait()
+        load(
+            warehouse.url, dataclasses.replace(whole, periods=Periods(month, month)), root=tmp_path
+        )
+
+    threads = [threading.Thread(target=run, args=(month,)) for month in months]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = warehouse.run("SELECT trips FROM marts.daily ORDER BY 1")
+    assert found == [(n,) for n in range(1, 7) for _ in range(2)]
+    assert load(warehouse.url, whole, root=tmp_path).loaded == ()
 
 
 def test_a_slow_loader_of_an_older_commit_waits_and_then_gives_way(
