@@ -70,25 +70,27 @@ def elt(
 
     Args:
         lake: moved to the last commit.
-        since: the first period that is landed and built, such as `2024-01`.
+        since: the first period that is landed, built and loaded, such as `2024-01`.
         until: the last one.
         at_once: how many partitions of a source are fetched beside each other.
         told: hears of each partition, model and table as soon as it is settled.
 
     Returns:
-        What was done, with every error; none is raised.
+        What was done, with every error; none is raised, but for what is no period.
     """
     errors: list[LakeError] = []
     landings: list[Landing] = []
+    periods = Periods(since or "", until or "")
     with collected(errors):
         if sources(lake):
             told_landing = _both(landings, told)
             land_sources(lake, (), since=since, until=until, at_once=at_once, told=told_landing)
     done = Transformed()
     with collected(errors):
-        done = models.transform(lake, told=told, periods=Periods(since or "", until or ""))
+        done = models.transform(lake, told=told, periods=periods)
         errors += done.errors
-    return Elt(tuple(landings), done, tuple(_load(lake, done, errors, told)), tuple(errors))
+    loaded = _load(lake, done, errors, told, periods)
+    return Elt(tuple(landings), done, tuple(loaded), tuple(errors))
 
 
 def plan(lake: "Lake", *, since: str | None = None, until: str | None = None) -> EltPlan:
@@ -97,29 +99,30 @@ def plan(lake: "Lake", *, since: str | None = None, until: str | None = None) ->
     asked: list[Order] = []
     runs: list[ModelRun] = []
     loads: dict[str, list[str]] = {}
+    periods = Periods(since or "", until or "")
     for source in chosen(lake, ()) if sources(lake) else ():
         with collected(errors):
             asked += orders(lake, source, since=since, until=until)
     with collected(errors):
-        runs += models.plan(lake, periods=Periods(since or "", until or ""))
+        runs += models.plan(lake, periods=periods)
     published = [name for name in tables(lake) if f"curated.{name}" in lake.state.datasets]
     for name in published:
         with collected(errors):
-            loads |= warehouse.plan(lake, [name])
+            loads |= warehouse.plan(lake, [name], periods=periods)
     planned = landing.plan(lake.state, asked)
     errors += [one.error for one in planned if one.error]
     return EltPlan(tuple(planned), tuple(runs), loads, tuple(errors))
 
 
 def _load(
-    lake: "Lake", done: Transformed, errors: list[LakeError], told: Told
+    lake: "Lake", done: Transformed, errors: list[LakeError], told: Told, periods: Periods
 ) -> list[TableLoaded]:
     loaded: list[TableLoaded] = []
     with collected(errors):
         failed = {run.dataset for run in done.runs if run.status in ("failed", "withheld")}
         names = loadable(lake, failed)
         if names:
-            warehouse.load_tables(lake, names, told=_both(loaded, told))
+            warehouse.load_tables(lake, names, told=_both(loaded, told), periods=periods)
     return loaded
 
 

@@ -13,6 +13,7 @@ from lake.catalog.ids import commit_id
 from lake.catalog.log import Log, advance
 from lake.catalog.state import State
 from lake.config import Config
+from lake.config.period import Periods
 from lake.errors import VersionConflict
 from lake.published import Published
 
@@ -268,7 +269,6 @@ class Lake:
             ModelInvalid: a model is none; nothing was built.
             InvalidConfig: `since` or `until` is no period.
         """
-        from lake.config.period import Periods
         from lake.errors import raise_all
         from lake.models.run import transform
 
@@ -284,18 +284,22 @@ class Lake:
         names: Sequence[str] = (),
         *,
         to: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
         told: "Callable[[TableLoaded], None]" = lambda loaded: None,
     ) -> "list[TableLoaded]":
         """Load published tables into the warehouse: what changed, exactly once.
 
         Raises:
             NoSuchTable, WarehouseLocked, LoadRefused: see there; that table stayed as it was.
+            InvalidConfig: `since` or `until` is no period.
         """
         from lake.warehouse.run import load_tables
 
         self._writable()
+        periods = Periods(since or "", until or "")
         with self._published():
-            return load_tables(self, names, to=to, told=told)
+            return load_tables(self, names, to=to, told=told, periods=periods)
 
     def elt(
         self,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @verb(name="load")
 @click.argument("tables", nargs=-1, metavar="[TABLE…]", shell_complete=table_names)
 @click.option("--to", metavar="URL", help="The warehouse; else the one of lake.toml.")
+@click.option("--since", metavar="A", help="The first period to load, such as 2024-01.")
+@click.option("--until", metavar="B", help="The last one.")
 @click.option("--plan", is_flag=True, help="Say which partitions would be loaded, and load none.")
 @click.option(
     "--reconcile",
@@ -28,23 +30,36 @@ if TYPE_CHECKING:
     help="Compare every row with what was published, and write anew what differs.",
 )
 def command(
-    call: Call, tables: tuple[str, ...], to: str | None, plan: bool, reconcile: bool
+    call: Call,
+    tables: tuple[str, ...],
+    to: str | None,
+    since: str | None,
+    until: str | None,
+    plan: bool,
+    reconcile: bool,
 ) -> None:
-    """Bring published tables into the warehouse: what changed, exactly once."""
+    """Bring published tables into the warehouse: what changed, exactly once.
+
+    Outside of --since and --until the warehouse stays as it is. Of a table that is not cut into
+    periods they leave nothing out.
+    """
+    if reconcile and (since or until):
+        raise click.UsageError("--reconcile compares whole tables, without --since and --until")
     lake = call.open()
     _check(lake, tables)
     if reconcile:
         _reconcile(call, lake, tables, to, mend=not plan)
         return
     if plan:
+        from lake.config.period import Periods
         from lake.warehouse.run import plan as planned
 
-        tell_plan(call, planned(lake, tables, to=to))
+        tell_plan(call, planned(lake, tables, to=to, periods=Periods(since or "", until or "")))
         return
     loads: list[TableLoaded] = []
     report = Report(call, loads)
     with report, working("loading"):
-        lake.load(tables, to=to, told=report.teller(loads, words))
+        lake.load(tables, to=to, since=since, until=until, told=report.teller(loads, words))
 
 
 def _reconcile(

@@ -1,6 +1,6 @@
 """Whether rows are kept, stage by stage: source = landed + rejected, published = loaded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,10 +68,17 @@ def _status(lake: "Lake", wanted: TableLoad) -> TableStatus:
     loaded = count(url, wanted.table, root=root)
     found = compare(wanted, held)
     written = sum(row.rows for row in held.values() if not row.removed)
-    state = ""
-    if due := len(found.changed) + len(found.removed):
-        state = f"{due} partitions to load"
+    state = _to_load([*(one.partition for one in found.changed), *found.removed])
     if loaded is not None and held and wanted.mode == "replace" and loaded != written:
         name = wanted.dataset.removeprefix("curated.")
         state = f"load: {written} rows by the ledger; run lake load --reconcile {name}"
     return TableStatus(wanted.table, wanted.rows, loaded, state)
+
+
+def _to_load(due: Sequence[str]) -> str:
+    """Say which partitions the warehouse lacks, has otherwise or has still; `""` for none."""
+    if not due:
+        return ""
+    partitions = "1 partition" if len(due) == 1 else f"{len(due):,} partitions"
+    named = ", ".join(text or "the whole" for text in due[:3])
+    return f"{partitions} to load: {named}{' …' if len(due) > 3 else ''}"

@@ -9,6 +9,7 @@ from lake.catalog.entries import Note
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.config import url_of
+from lake.config.period import ALL, Periods
 from lake.errors import InvalidConfig, LakeError, NoSuchDataset, NoSuchTable, raise_all
 from lake.query.connect import check, reader
 from lake.query.describe import described
@@ -17,12 +18,11 @@ from lake.warehouse.declared import declaration, table_config, tables
 from lake.warehouse.ledger import Overtaken, PartitionLoad, TableLoad, TableLoaded, compare
 from lake.warehouse.load import Reconciled, holds, load, reconcile
 from lake.warehouse.url import parse
+from lake.warehouse.warehouse import Hook
 from lake.words import nearest
 
 if TYPE_CHECKING:
     from lake.lake import Lake
-
-Hook = Callable[[str], None]
 
 
 def load_tables(
@@ -32,6 +32,7 @@ def load_tables(
     to: str | None = None,
     hook: Hook | None = None,
     told: Callable[[TableLoaded], None] = lambda loaded: None,
+    periods: Periods = ALL,
 ) -> list[TableLoaded]:
     """Load tables one after the other, each in a transaction of its own; only what changed.
 
@@ -43,6 +44,7 @@ def load_tables(
         to: the warehouse's URL, in place of the configured one.
         hook: called with every statement, before it and after it.
         told: hears of each table as soon as it is loaded.
+        periods: those to load; what is not cut into periods is loaded anyway.
 
     Raises:
         NoSuchTable: one is not named in `[warehouse] load`.
@@ -54,31 +56,30 @@ def load_tables(
     errors: list[LakeError] = []
     for name in chosen(lake, names):
         try:
-            one = _load(lake, name, url, hook)
+            loaded.append(_load(lake, name, url, hook, periods))
         except LakeError as error:
             errors.append(error)
             continue
-        loaded.append(one)
-        told(one)
-        _note(lake, name, one, url)
+        told(loaded[-1])
+        _note(lake, name, loaded[-1], url)
     raise_all(errors)
     return loaded
 
 
-def _load(lake: "Lake", name: str, url: str, hook: Hook | None) -> TableLoaded:
+def _load(lake: "Lake", name: str, url: str, hook: Hook | None, periods: Periods) -> TableLoaded:
     """Load what a table is to hold at the head, also if a faster run comes in between."""
     lake.refresh()
     root = lake.config.root
     try:
-        return load(url, _sound(lake, name), root=root, statement_hook=hook)
+        return load(url, _sound(lake, name, periods), root=root, statement_hook=hook)
     except Overtaken:
         lake.refresh()
-        return load(url, _sound(lake, name), root=root, statement_hook=hook)
+        return load(url, _sound(lake, name, periods), root=root, statement_hook=hook)
 
 
-def _sound(lake: "Lake", name: str) -> TableLoad:
+def _sound(lake: "Lake", name: str, periods: Periods = ALL) -> TableLoad:
     """Return what a table is to hold, once the files are seen to be those that the log names."""
-    wanted = table_load(lake, name)
+    wanted = table_load(lake, name, periods)
     check(lake.log, lake.state, wanted.dataset)
     return wanted
 
@@ -117,8 +118,10 @@ def warehouse_url(lake: "Lake", to: str | None) -> str:
     return f"duckdb:///{beside / 'warehouse.duckdb'}"
 
 
-def table_load(lake: "Lake", name: str) -> TableLoad:
+def table_load(lake: "Lake", name: str, periods: Periods = ALL) -> TableLoad:
     """Return what a table is to hold: every current partition of its dataset, each as a SELECT.
+
+    Only those in `periods` are loaded.
 
     Raises:
         NoSuchDataset: nothing was published yet.
@@ -127,34 +130,38 @@ def table_load(lake: "Lake", name: str) -> TableLoad:
     if dataset not in state.datasets:
         raise NoSuchDataset(f"there is no dataset {dataset} yet: run `lake transform {name}` first")
     words, columns = described(state, dataset), _columns(state, dataset)
-    files = {
-        text: list(group)
-        for text, group in groupby(state.data_files(dataset), key=lambda file: file.partition)
-    }
-    over = reader(lake.log, state, dataset)
-    partitions = tuple(
-        PartitionLoad(
-            partition.text,
-            partition.current.content,
-            sum(file.rows for file in partition.current.files if file.role == "data"),
-            over(files.get(partition.text, ())),
-        )
-        for partition in state.current(dataset)
-        if partition.current
-    )
     return TableLoad(
         lake_id=lake.log.identity.id,
         dataset=dataset,
         table=config.table,
         commit=lake.commit,
         columns=columns,
-        partitions=partitions,
+        partitions=_partitions(lake, dataset),
         let_read=lake.log.store.let_read,
         description=words.description,
         owner=words.owner,
         comments=tuple((n, words.columns[n]) for n, _ in columns if n in words.columns),
         mode=config.mode,
         merge_on=config.merge_on,
+        periods=periods,
+    )
+
+
+def _partitions(lake: "Lake", dataset: str) -> tuple[PartitionLoad, ...]:
+    files = {
+        text: list(group)
+        for text, group in groupby(lake.state.data_files(dataset), key=lambda file: file.partition)
+    }
+    over = reader(lake.log, lake.state, dataset)
+    return tuple(
+        PartitionLoad(
+            partition.text,
+            partition.current.content,
+            sum(file.rows for file in partition.current.files if file.role == "data"),
+            over(files.get(partition.text, ())),
+        )
+        for partition in lake.state.current(dataset)
+        if partition.current
     )
 
 
@@ -198,15 +205,17 @@ def reconcile_tables(
     return done
 
 
-def plan(lake: "Lake", names: Sequence[str] = (), *, to: str | None = None) -> dict[str, list[str]]:
-    """Return the partitions that a load would bring or take away, per table."""
+def plan(
+    lake: "Lake", names: Sequence[str] = (), *, to: str | None = None, periods: Periods = ALL
+) -> dict[str, list[str]]:
+    """Return the partitions that a load of some periods would bring or take away, per table."""
     lake.refresh()
     url = warehouse_url(lake, to)
-    return {name: _due(lake, name, url) for name in chosen(lake, names)}
+    return {name: _due(lake, name, url, periods) for name in chosen(lake, names)}
 
 
-def _due(lake: "Lake", name: str, url: str) -> list[str]:
-    wanted = table_load(lake, name)
+def _due(lake: "Lake", name: str, url: str, periods: Periods) -> list[str]:
+    wanted = table_load(lake, name, periods)
     held = holds(url, wanted.lake_id, wanted.table, root=lake.config.root)
     found = compare(wanted, held)
     return [*(partition.partition for partition in found.changed), *found.removed]

@@ -77,6 +77,41 @@ def test_each_stage_goes_alone(project: Run) -> None:
     assert project("status").out.splitlines()[-1] == "fares  TIME     1"
 
 
+def test_a_load_of_some_periods_is_planned_and_the_rest_is_told_to_be_missing(
+    project: Run, here: Path
+) -> None:
+    for month in ("2024-02", "2024-03"):
+        (here / f"trips_{month}.csv").write_text("id,fare\n1,2.5\n")
+    project("land")
+    project("transform")
+    some = ("--since", "2024-02", "--until", "2024-02")
+    assert project("load", *some, "--plan") == Ran(0, "fares  1 partition: month=2024-02\n", "")
+    loaded = Ran(0, "fares  loaded 1 partition: 1 row in the table\n", "")
+    assert project("load", *some) == loaded
+    assert project("load", *some, "--plan") == Ran(0, "nothing to load\n", "")
+    assert project("load", *some) == Ran(0, "fares  unchanged: 1 row in the table\n", "")
+    told = [line.split() for line in project("status").out.splitlines()]
+    said = "2 partitions to load: month=2024-01, month=2024-03"
+    assert ["fares", "3", "1", *said.split()] in told
+    rest = "fares  2 partitions: month=2024-01, month=2024-03\n"
+    assert project("load", "--plan") == Ran(0, rest, "")
+    assert project("elt", "--until", "2024-02").out.splitlines()[-2] == (
+        "fares  loaded 1 partition: 2 rows in the table"
+    )
+    plan = json.loads(project("elt", "--plan", "--json", "--since", "2024-03").out)
+    assert plan["load"] == [{"table": "fares", "partitions": ["month=2024-03"]}]
+    assert project("load").out == "fares  loaded 1 partition: 3 rows in the table\n"
+    assert project("load", *some, "--reconcile") == Ran(
+        2,
+        "",
+        "error: --reconcile compares whole tables, without --since and --until; see `lake load"
+        " --help`\n",
+    )
+    assert project("load", "--since", "2024-03", "--until", "2024-01") == Ran(
+        1, "", "error: since 2024-03 is later than until 2024-01\n"
+    )
+
+
 def test_a_table_that_is_none_is_told_with_those_that_are(project: Run) -> None:
     for more in ((), ("--plan",)):
         assert project("load", "nope", *more) == Ran(

@@ -9,8 +9,10 @@ import pytest
 from lake.catalog.entries import Remove
 from lake.catalog.publish import Draft, publish
 from lake.config import TableConfig, Warehouse
+from lake.config.period import Periods
 from lake.errors import InvalidConfig, LoadRefused, NoSuchDataset, NoSuchTable, SeveralFailed
 from lake.lake import Lake
+from lake.operations.status import status
 from lake.warehouse.ledger import TableLoaded
 from lake.warehouse.run import load_tables, plan, warehouse_url
 from tests.catalog.memory import MemoryStore
@@ -88,6 +90,44 @@ def test_a_removed_partition_is_taken_out(lk: Lake) -> None:
     fare(lk, "2024-02", 5)
     lk.load()
     assert held(lk) == [(10, "2024-01"), (5, "2024-02")]
+
+
+def test_a_load_of_some_periods_leaves_the_others_to_the_next_one(lk: Lake) -> None:
+    february = Periods("2024-02", "2024-02")
+    assert plan(lk, periods=february) == {"totals": [FEBRUARY], "ids": [""]}
+    totals, ids = lk.load(since="2024-02", until="2024-02")
+    assert (totals.loaded, totals.rows, ids.rows) == ((FEBRUARY,), 1, 2)
+    assert plan(lk, periods=february) == {"totals": [], "ids": []}
+    assert held(lk) == [(20, "2024-02")]
+    due = "1 partition to load: month=2024-01"
+    found = [(one.table, one.published, one.loaded, one.state) for one in status(lk).tables]
+    assert found == [("totals", 2, 1, due), ("marts.id_list", 2, 2, "")]
+    assert plan(lk) == {"totals": [JANUARY], "ids": []}
+    assert [one.loaded for one in lk.load()] == [(JANUARY,), ()]
+    assert held(lk) == [(10, "2024-01"), (20, "2024-02")]
+    assert [one.state for one in status(lk).tables] == ["", ""]
+
+
+def test_a_load_of_some_periods_that_cannot_be_changes_nothing(lk: Lake) -> None:
+    with pytest.raises(InvalidConfig, match="'soon' is no time: write one such as 2024"):
+        lk.load(since="soon")
+    assert not (lk.config.root / "warehouse.duckdb").exists()
+
+
+def test_a_load_of_some_periods_that_is_overtaken_loads_them_from_the_head(lk: Lake) -> None:
+    lk.load(["totals"], until="2024-01")
+
+    def hook(statement: str) -> None:
+        if statement == "BEGIN TRANSACTION" and not overtaken:
+            overtaken.append(statement)
+            fast = again(lk)
+            fare(fast, "2024-02", 21)
+            fast.load(["totals"], since="2024-03")
+
+    overtaken: list[str] = []
+    (totals,) = load_tables(lk, ["totals"], hook=hook, periods=Periods("2024-02"))
+    assert totals.loaded == (FEBRUARY,)
+    assert held(lk) == [(10, "2024-01"), (21, "2024-02")]
 
 
 def test_a_load_is_noted_in_the_log(lk: Lake) -> None:

@@ -77,7 +77,8 @@ def test_a_lake_without_configuration_knows_how_its_tables_are_loaded(lk: Lake) 
 def test_status_counts_rows_from_the_source_to_the_warehouse(
     lk: Lake, postgres_warehouse: Place
 ) -> None:
-    assert status(lk).tables == (TableStatus("fares", 2, None, "2 partitions to load"),)
+    due = "2 partitions to load: month=2024-01, month=2024-02"
+    assert status(lk).tables == (TableStatus("fares", 2, None, due),)
     lk.load()
     found = status(lk)
     assert [(r.dataset, r.source, r.landed, r.rejected) for r in found.landed] == [
