@@ -60,7 +60,7 @@ def elt(
         lake: its URL; without it `LAKE_URL`, else what `lake.toml` says.
         env: the `[env.NAME]` of `lake.toml`.
         project: the folder of `lake.toml`; without one the lake's log says what there is to do.
-        since: the first period that is landed and built, such as `2024-01`.
+        since: the first period that is landed, built and loaded, such as `2024-01`.
         until: the last one.
         timezone: the zone in which periods are counted; the lake's if not said.
         at_once: how many partitions of a source are fetched beside each other.
@@ -77,7 +77,7 @@ def elt(
             report.take(land(**place, **asked, **when, now=now, return_state=True))
         report.take(transform(**place, **asked, runner=runner, return_state=True))
         if tables := _loadable(lake, report):
-            report.take(load(**place, tables=tables, warehouse=to, return_state=True))
+            report.take(load(**place, **asked, tables=tables, warehouse=to, return_state=True))
 
     return reported("elt", where, work)
 

@@ -17,7 +17,7 @@ from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
 from lake_flows.step import failure, step
-from lake_flows.where import Where, here, looked_up, warehouse_named
+from lake_flows.where import Asked, Where, here, looked_up, warehouse_named
 
 Document = dict[str, Any]
 
@@ -28,6 +28,8 @@ def load(
     env: str | None = None,
     project: str | None = None,
     tables: list[str] | None = None,
+    since: str | None = None,
+    until: str | None = None,
     warehouse: str | None = None,
     plan: bool = False,
 ) -> State[Any]:
@@ -38,21 +40,24 @@ def load(
         env: the `[env.NAME]` of `lake.toml`.
         project: the folder of `lake.toml`; without one the lake's log says what its tables are.
         tables: names; all without any.
+        since: the first period to load, such as `2024-01`; others stay as they are in the
+            warehouse, and tables that are not cut into periods are loaded whole.
+        until: the last one.
         warehouse: its URL, in place of the configured one. Name secrets as `${NAME}`, or all of it
             as `block:NAME`: they are looked up where the flow runs.
         plan: only say which partitions would be loaded.
     """
-    where, to = here(lake, env, project), warehouse_named(warehouse)
+    where, to, asked = here(lake, env, project), warehouse_named(warehouse), Asked(since, until)
 
     def work(lake: Lake, report: Report) -> None:
         wanted = chosen(lake, tables or ())
         if plan:
-            for name, due in planned(lake, wanted, to=looked_up(to)).items():
+            for name, due in planned(lake, wanted, to=looked_up(to), periods=asked.periods).items():
                 if due:
                     report.add(Row("load", name, "due", note=f"{len(due):,} partitions"))
             return
         for table in tracked(wanted, "lake-load-progress"):
-            _load(report, lake, where, table, to)
+            _load(report, lake, where, table, to, asked)
 
     return reported("load", where, work)
 
@@ -62,8 +67,11 @@ def _changed_in(lake: Lake, table: str) -> int:
     return dataset.changed_in if dataset else 0
 
 
-def _load(report: Report, lake: Lake, where: Where, table: str, warehouse: str | None) -> None:
-    state = load_table(where, table, warehouse, _changed_in(lake, table), return_state=True)
+def _load(
+    report: Report, lake: Lake, where: Where, table: str, warehouse: str | None, asked: Asked
+) -> None:
+    changed_in = _changed_in(lake, table)
+    state = load_table(where, table, warehouse, changed_in, asked, return_state=True)
     error = failure(state)
     if error:
         report.add(Row("load", table, "failed", note=public(error)))
@@ -89,15 +97,19 @@ def _asset(lake: Lake, warehouse: str | None, table: str) -> str:
 
 
 @step("load {table}")
-def load_table(where: Where, table: str, warehouse: str | None, changed_in: int) -> Document:
-    """Make one table hold what its dataset holds, in one transaction.
+def load_table(
+    where: Where, table: str, warehouse: str | None, changed_in: int, asked: Asked
+) -> Document:
+    """Make one table hold what its dataset holds of the periods asked for, in one transaction.
 
     Args:
         where: the lake.
         table: its dataset, without the zone.
         warehouse: a URL in place of the configured one, with `${NAME}` for secrets.
         changed_in: the commit that changed the dataset last: after another, there is more to load.
+        asked: the periods to load.
     """
-    loaded = load_tables(where.open(), [table], to=looked_up(warehouse))
+    lake, to = where.open(), looked_up(warehouse)
+    loaded = load_tables(lake, [table], to=to, periods=asked.periods)
     document: Document = plain(loaded[0])
     return document

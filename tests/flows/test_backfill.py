@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import get_client
+from prefect import flow, get_client
 from prefect.client.schemas.objects import State
 from prefect.flow_engine import run_flow
 from prefect.states import Scheduled
@@ -19,8 +19,10 @@ from lake.opening import init
 from lake_flows.deployments.wanted import Place, wanted
 from lake_flows.elt import elt
 from lake_flows.land import land
+from lake_flows.load import load as load_tables
+from lake_flows.load import load_table
 from lake_flows.transform import transform
-from lake_flows.where import Asked
+from lake_flows.where import Asked, here
 from tests.flows.project import Project
 
 MONTHLY = 'partition.month = { every = "month", since = "2024-01", until = "2024-02" }'
@@ -53,6 +55,46 @@ def test_a_backfill_is_planned_done_in_parts_and_a_second_plan_is_empty(project:
     assert elt(since="2024-02", at_once=2, **say).is_completed()
     assert project.loaded() == [("2024-01", 2, 30), ("2024-02", 1, 5)]
     assert outcomes(elt(plan=True, **say)) == {}
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.xdist_group("prefect")
+def test_the_flow_load_brings_the_periods_it_is_told_and_the_rest_later(project: Project) -> None:
+    say: dict[str, Any] = {"project": project.folder, "return_state": True}
+    lake = project.lake()
+    lake.land_sources()
+    lake.transform()
+    assert outcomes(load_tables(since="2024-02", plan=True, **say)) == {
+        "revenue": "due",
+        "places": "due",
+    }
+    assert load_tables(since="2024-02", **say).is_completed()
+    assert project.loaded() == [("2024-02", 1, 5)]
+    assert outcomes(load_tables(since="2024-02", plan=True, **say)) == {}
+    assert outcomes(load_tables(since="2024-02", **say)) == {}
+    assert outcomes(load_tables(plan=True, **say)) == {"revenue": "due"}
+    assert outcomes(load_tables(**say)) == {"daily_revenue": "loaded"}
+    assert project.loaded() == [("2024-01", 2, 30), ("2024-02", 1, 5)]
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.xdist_group("prefect")
+def test_a_task_that_loads_other_periods_is_another_task_and_the_same_ones_is_the_same(
+    project: Project,
+) -> None:
+    lake = project.lake()
+    lake.land_sources()
+    lake.transform()
+
+    @flow
+    def twice() -> list[list[str]]:
+        where = here(None, None, project.folder)
+        asked = (Asked(until="2024-01"), Asked(until="2024-01"), Asked(since="2024-02"), Asked())
+        return [load_table(where, "revenue", None, 1, one)["loaded"] for one in asked]
+
+    january, february = ["month=2024-01"], ["month=2024-02"]
+    assert twice() == [january, january, february, []]
+    assert project.loaded() == [("2024-01", 2, 30), ("2024-02", 1, 5)]
 
 
 @pytest.mark.usefixtures("prefect_server")
