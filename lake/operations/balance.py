@@ -8,9 +8,10 @@ from lake.catalog.state import State
 from lake.errors import LakeError
 from lake.query.meta import rows
 from lake.warehouse.declared import tables
-from lake.warehouse.ledger import TableLoad, compare
-from lake.warehouse.load import count, holds
+from lake.warehouse.ledger import TableLoad
+from lake.warehouse.load import count, due, holds
 from lake.warehouse.run import table_load, warehouse_url
+from lake.words import counted
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -66,7 +67,7 @@ def _status(lake: "Lake", wanted: TableLoad) -> TableStatus:
     url, root = warehouse_url(lake, None), lake.config.root
     held = holds(url, wanted.lake_id, wanted.table, root=root)
     loaded = count(url, wanted.table, root=root)
-    found = compare(wanted, held)
+    found = due(url, wanted, root=root)
     written = sum(row.rows for row in held.values() if not row.removed)
     state = _to_load([*(one.partition for one in found.changed), *found.removed])
     if loaded is not None and held and wanted.mode == "replace" and loaded != written:
@@ -75,10 +76,9 @@ def _status(lake: "Lake", wanted: TableLoad) -> TableStatus:
     return TableStatus(wanted.table, wanted.rows, loaded, state)
 
 
-def _to_load(due: Sequence[str]) -> str:
+def _to_load(named: Sequence[str]) -> str:
     """Say which partitions the warehouse lacks, has otherwise or has still; `""` for none."""
-    if not due:
+    if not named:
         return ""
-    partitions = "1 partition" if len(due) == 1 else f"{len(due):,} partitions"
-    named = ", ".join(text or "the whole" for text in due[:3])
-    return f"{partitions} to load: {named}{' …' if len(due) > 3 else ''}"
+    first = ", ".join(text or "the whole" for text in named[:3])
+    return f"{counted(len(named), 'partition')} to load: {first}{' …' if len(named) > 3 else ''}"

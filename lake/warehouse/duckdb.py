@@ -70,8 +70,8 @@ class _Ledger:
     def run(self, statement: str) -> Rows:
         return self.connection.execute(statement).fetchall()
 
-    def has(self, schema: str, table: str) -> bool:
-        return bool(self.run(duckdb_table.columns_query(schema, table)))
+    def columns(self, schema: str, table: str) -> list[str]:
+        return [row[0] for row in self.run(duckdb_table.columns_query(schema, table))]
 
     def count(self, schema: str, table: str) -> int:
         name = schema_home(self.connection, schema) + identifier(table)

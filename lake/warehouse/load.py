@@ -9,9 +9,21 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
+
 from lake.errors import LoadRefused
+from lake.query.connect import CONFIG
 from lake.warehouse import ledger, url
-from lake.warehouse.ledger import LedgerRow, PartitionLoad, TableHeld, TableLoad, TableLoaded
+from lake.warehouse.duckdb_file import read_errors, reader_errors
+from lake.warehouse.gained import missing, with_gained
+from lake.warehouse.ledger import (
+    Difference,
+    LedgerRow,
+    PartitionLoad,
+    TableHeld,
+    TableLoad,
+    TableLoaded,
+)
 from lake.warehouse.reconcile import Compared, Reconciled
 from lake.warehouse.reconcile import reconcile as compare_rows
 from lake.warehouse.transaction import bring
@@ -27,6 +39,7 @@ __all__ = [
     "TableLoaded",
     "count",
     "describe",
+    "due",
     "holds",
     "load",
     "reconcile",
@@ -117,19 +130,46 @@ def reconcile(
 def holds(warehouse_url: str, lake_id: str, table: str, *, root: Path) -> Mapping[str, LedgerRow]:
     """Return what the warehouse holds of a lake's table, by partition, tombstones included.
 
-    Nothing is made or changed. A warehouse or table that is not there holds nothing. With
-    `ledger.compare` this tells what a load would do.
+    Nothing is made or changed. A warehouse or table that is not there holds nothing.
 
     Raises:
         WarehouseLocked: it is open elsewhere. Safe to retry.
         InvalidConfig, InvalidName: the URL or the table's name cannot be one.
     """
+    return _looked_into(warehouse_url, lake_id, table, root)[0]
+
+
+def due(warehouse_url: str, load: TableLoad, *, root: Path) -> Difference:
+    """Return what a load would do now; nothing is made or changed.
+
+    Published files are read only if the table lacks a column.
+
+    Raises:
+        LoadRefused: the load would be refused, as far as that can be told.
+        WarehouseLocked, StoreUnavailable, InvalidConfig, InvalidName: as for `load`.
+    """
+    held, columns = _looked_into(warehouse_url, load.lake_id, load.table, root)
+    difference = ledger.compare(load, held)
+    added = missing(load, columns) if columns else []
+    if not added or not difference.unchanged:
+        return difference
+    what = f"looking at what {load.table} lacks of {load.dataset}"
+    with duckdb.connect(config={**CONFIG}) as reader, reader_errors(what), read_errors(what):
+        load.let_read(reader)
+        return with_gained(difference, added, lambda query: reader.execute(query).fetchall())
+
+
+def _looked_into(
+    warehouse_url: str, lake_id: str, table: str, root: Path
+) -> tuple[Mapping[str, LedgerRow], list[str]]:
+    """Return what a table holds of a lake's, by partition, and its columns."""
     place = ledger.table_name(table)
     with url.parse(warehouse_url, root=root).reading() as found:
-        if found is None or not found.has("", ledger.LOADS) or not found.has(*place):
-            return {}
+        columns = found.columns(*place) if found else []
+        if found is None or not columns or not found.columns("", ledger.LOADS):
+            return {}, columns
         query = ledger.read_partitions(found.home, lake_id=lake_id, table=table)
-        return ledger.held_partitions(found.run(query))
+        return ledger.held_partitions(found.run(query)), columns
 
 
 def count(warehouse_url: str, table: str, *, root: Path) -> int | None:
@@ -140,7 +180,7 @@ def count(warehouse_url: str, table: str, *, root: Path) -> int | None:
     """
     place = ledger.table_name(table)
     with url.parse(warehouse_url, root=root).reading() as found:
-        return found.count(*place) if found and found.has(*place) else None
+        return found.count(*place) if found and found.columns(*place) else None
 
 
 def describe(warehouse_url: str, *, root: Path) -> tuple[TableHeld, ...]:
@@ -150,11 +190,11 @@ def describe(warehouse_url: str, *, root: Path) -> tuple[TableHeld, ...]:
         WarehouseLocked, InvalidConfig: as for `holds`.
     """
     with url.parse(warehouse_url, root=root).reading() as found:
-        if found is None or not found.has("", ledger.TABLES):
+        if found is None or not found.columns("", ledger.TABLES):
             return ()
         rows = found.run(ledger.read_tables(found.home))
         return tuple(
-            ledger.held_table(row) for row in rows if found.has(*ledger.table_name(row[0]))
+            ledger.held_table(row) for row in rows if found.columns(*ledger.table_name(row[0]))
         )
 
 

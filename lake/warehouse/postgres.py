@@ -89,8 +89,8 @@ class _Ledger:
     def run(self, statement: str) -> Rows:
         return fetched(self.server, statement)
 
-    def has(self, schema: str, table: str) -> bool:
-        return bool(self.run(postgres_table.columns_query(schema, table)))
+    def columns(self, schema: str, table: str) -> list[str]:
+        return [row[0] for row in self.run(postgres_table.columns_query(schema, table))]
 
     def count(self, schema: str, table: str) -> int:
         home = f"{identifier(schema)}." if schema else self.home

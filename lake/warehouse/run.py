@@ -15,8 +15,8 @@ from lake.query.connect import check, reader
 from lake.query.describe import described
 from lake.schema.admit import crowd
 from lake.warehouse.declared import declaration, table_config, tables
-from lake.warehouse.ledger import Overtaken, PartitionLoad, TableLoad, TableLoaded, compare
-from lake.warehouse.load import Reconciled, holds, load, reconcile
+from lake.warehouse.ledger import Overtaken, PartitionLoad, TableLoad, TableLoaded
+from lake.warehouse.load import Reconciled, due, load, reconcile
 from lake.warehouse.url import parse
 from lake.warehouse.warehouse import Hook
 from lake.words import nearest
@@ -216,8 +216,7 @@ def plan(
 
 def _due(lake: "Lake", name: str, url: str, periods: Periods) -> list[str]:
     wanted = table_load(lake, name, periods)
-    held = holds(url, wanted.lake_id, wanted.table, root=lake.config.root)
-    found = compare(wanted, held)
+    found = due(url, wanted, root=lake.config.root)
     return [*(partition.partition for partition in found.changed), *found.removed]
 
 

@@ -5,16 +5,15 @@ each other. Then the rows are changed, counted, and written down.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from lake.config.period import ALL
 from lake.errors import LoadRefused
 from lake.query.sql import identifier, literal
 from lake.warehouse import ledger
+from lake.warehouse.gained import lacking, missing, with_gained
 from lake.warehouse.ledger import (
     Difference,
     LedgerRow,
-    PartitionLoad,
     TableHeld,
     TableLoad,
     TableLoaded,
@@ -37,12 +36,14 @@ def bring(table: Table) -> TableLoaded:
     table.guard()
     difference, beside = ledger.compare(load, known), ledger.beside(load, known)
     # The commit alone says nothing of what is there: a part of it may have been loaded.
-    if held.commit == load.commit and not difference.changed and not difference.removed:
+    is_due = difference.changed or difference.removed or missing(load, columns)
+    if held.commit == load.commit and not is_due:
         return _loaded(table, difference, checked(table, columns, beside))
     _refuse_changed(table, difference, known)
     if added := adapt(table, columns):
-        difference = _with_gained(table, difference, added)
-        _mark_lacking(table, beside, added)
+        difference = with_gained(difference, added, table.read)
+        if rows := list(lacking(load, beside, added, table.read)):
+            table.run(ledger.mark_lacking(table.home, load, rows))
     return _carry_out(table, difference, beside, is_new=False)
 
 
@@ -75,7 +76,7 @@ def adapt(table: Table, held: Mapping[str, str]) -> list[str]:
         wide = table.widened(name, held=held[there]) if there else ""
         if there and wide != held[there]:
             table.run(f"ALTER TABLE {table.name} ALTER COLUMN {identifier(there)} TYPE {wide}")
-    added = [name for name in table.given if name.lower() not in names]
+    added = missing(table.load, held)
     for name in added:
         column = f"{identifier(name)} {table.given[name]}"
         table.run(f"ALTER TABLE {table.name} ADD COLUMN {column}")
@@ -103,41 +104,6 @@ def _refuse_changed(table: Table, difference: Difference, held: Mapping[str, Led
             ' rows, and mode = "append" only adds partitions: nothing was changed; write mode ='
             f' "replace" or merge_on into [warehouse.tables], or {ledger.reconcile(load)}'
         )
-
-
-def _with_gained(table: Table, difference: Difference, added: list[str]) -> Difference:
-    """Count a partition as changed if it has values in a column that the table did not have.
-
-    A declared rename does that: the files, and so the content, stay what they were.
-    """
-    gained: list[PartitionLoad] = []
-    unchanged: list[PartitionLoad] = []
-    for one in difference.unchanged:
-        (gained if _has_any(table, one, added) else unchanged).append(one)
-    changed = (*difference.changed, *gained)
-    return replace(difference, changed=changed, unchanged=tuple(unchanged))
-
-
-def _mark_lacking(table: Table, beside: Sequence[LedgerRow], added: list[str]) -> None:
-    """Note which partitions beside the load have NULL where they may have values.
-
-    The load that asks for them brings them then, although their content is the same.
-    """
-    published = {(one.partition, one.content): one for one in table.load.partitions}
-    lacking = []
-    for row in beside:
-        one = published.get((row.partition, row.content))
-        if one is None or _has_any(table, one, added):
-            lacking.append(row)
-    if lacking:
-        table.run(ledger.mark_lacking(table.home, table.load, lacking))
-
-
-def _has_any(table: Table, partition: PartitionLoad, columns: list[str]) -> bool:
-    """Tell whether a published partition has a value in one of some columns."""
-    some = " OR ".join(f"{identifier(name)} IS NOT NULL" for name in columns)
-    query = f"SELECT 1 FROM (\n{partition.select}\n) AS published WHERE {some} LIMIT 1"
-    return bool(table.read(query))
 
 
 def _carry_out(

@@ -26,8 +26,11 @@ class Ledger(Protocol):
     def run(self, statement: str) -> Rows:
         """Return the rows of one query."""
 
-    def has(self, schema: str, table: str) -> bool:
-        """Tell whether there is such a table; the schema `""` is the default one."""
+    def columns(self, schema: str, table: str) -> list[str]:
+        """Return the names of a table's columns; none if there is no such table.
+
+        The schema `""` is the default one.
+        """
 
     def count(self, schema: str, table: str) -> int:
         """Return how many rows a table has."""

@@ -10,8 +10,9 @@ import pytest
 
 from lake.config.period import Periods
 from lake.errors import LoadRefused
-from lake.warehouse.ledger import Overtaken, compare
+from lake.warehouse.ledger import Overtaken
 from lake.warehouse.load import TableLoad, TableLoaded, describe, holds, load, reconcile
+from lake.warehouse.load import due as planned
 from tests.warehouse.places import Place
 
 Publish = Callable[..., TableLoad]
@@ -36,7 +37,7 @@ def ledger(warehouse: Place, root: Path) -> dict[str, tuple[int, str, int, bool]
 
 def due(warehouse: Place, root: Path, load: TableLoad) -> list[str]:
     """Return what a plan of a load says."""
-    found = compare(load, holds(warehouse.url, load.lake_id, load.table, root=root))
+    found = planned(warehouse.url, load, root=root)
     return [*(one.partition for one in found.changed), *found.removed]
 
 
@@ -151,7 +152,11 @@ def test_a_gained_column_is_null_outside_until_a_whole_load_fills_it(
 ) -> None:
     load(warehouse.url, publish(1, MONTHS, mode=mode), root=tmp_path)
     second = with_fee(publish(2, MONTHS, mode=mode), m01="10", m02="20")
-    assert load(warehouse.url, of(second, until="2024-01"), root=tmp_path).loaded == (JANUARY,)
+    january = of(second, until="2024-01")
+    assert due(warehouse, tmp_path, january) == [JANUARY]
+    assert due(warehouse, tmp_path, second) == [JANUARY, FEBRUARY]
+    assert load(warehouse.url, january, root=tmp_path).loaded == (JANUARY,)
+    assert due(warehouse, tmp_path, january) == []
     assert fees(warehouse) == [("2024-01", 10), ("2024-02", None), ("2024-03", None)]
     whole = dataclasses.replace(second, commit=commit)
     assert due(warehouse, tmp_path, whole) == [FEBRUARY], "March has NULL only"
@@ -216,6 +221,8 @@ def test_a_part_of_a_dataset_that_is_cut_otherwise_is_refused(
     uncut = (dataclasses.replace(months.partitions[0], partition=""),)
     load(warehouse.url, dataclasses.replace(months, partitions=uncut), root=tmp_path)
     second = publish(2, MONTHS)
+    with pytest.raises(LoadRefused, match=r"^table marts\.daily has partitions by no key, and"):
+        due(warehouse, tmp_path, of(second, since="2024-02"))
     with pytest.raises(LoadRefused) as refused:
         load(warehouse.url, of(second, since="2024-02"), root=tmp_path)
     assert str(refused.value) == (
