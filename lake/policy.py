@@ -149,12 +149,16 @@ def _cel(text: str) -> str:
 _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 
 
-def _azure(role: Role, container: str, prefix: str) -> Any:
+def _refuse_quote(container: str, prefix: str) -> None:
     if "'" in prefix:
         raise InvalidConfig(
             f"no policy can name az://{container}/{prefix}: a text of Azure's conditions ends at"
             " the ' of the prefix; make the lake below another one, or in a container of its own"
         )
+
+
+def _azure(role: Role, container: str, prefix: str) -> Any:
+    _refuse_quote(container, prefix)
 
     def within(patterns: Sequence[str]) -> str:
         tests = [
