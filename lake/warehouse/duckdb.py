@@ -12,7 +12,7 @@ import duckdb
 
 from lake.errors import LoadRefused, WarehouseLocked
 from lake.query.sql import identifier, literal
-from lake.warehouse import duckdb_table
+from lake.warehouse import duckdb_table, transaction
 from lake.warehouse.duckdb_file import (
     DuckDBFile,
     first_line,
@@ -23,7 +23,8 @@ from lake.warehouse.duckdb_file import (
     writing,
 )
 from lake.warehouse.duckdb_table import DuckDBTable
-from lake.warehouse.ledger import TableLoad
+from lake.warehouse.ledger import TableLoad, TableLoaded
+from lake.warehouse.reconcile import Reconciled, reconcile_in
 from lake.warehouse.warehouse import Hook, Rows
 
 
@@ -38,11 +39,20 @@ class DuckDBWarehouse:
         """How its owner wrote it: there is no secret in it."""
         return self.file.url
 
+    def bring(self, load: TableLoad, *, hook: Hook, memory_limit: str | None) -> TableLoaded:
+        """Make a table hold what its load says; see `Warehouse`."""
+        with self.changing(load, hook=hook, memory_limit=memory_limit) as table:
+            return transaction.bring(table)
+
+    def reconcile(self, load: TableLoad, *, mend: bool, hook: Hook) -> Reconciled:
+        """Compare a table with what was published; see `Warehouse`."""
+        return reconcile_in(self.changing(load, hook=hook, memory_limit=None), mend=mend)
+
     @contextlib.contextmanager
     def changing(
         self, load: TableLoad, *, hook: Hook, memory_limit: str | None
     ) -> Iterator[DuckDBTable]:
-        """Give a table within one transaction; see `Warehouse`."""
+        """Give a table within one transaction, committed at the end; an error undoes it all."""
         with writing(self.file, hook=hook) as connection, _translated(self.file, load):
             load.let_read(connection)
             table = duckdb_table.open_table(connection, load, hook=hook, warehouse=self.url)

@@ -5,7 +5,6 @@ the data (`ledger`). So a load that was killed anywhere is completed by the next
 one never overwrites a newer one.
 """
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,8 +24,6 @@ from lake.warehouse.ledger import (
     TableLoaded,
 )
 from lake.warehouse.reconcile import Compared, Reconciled
-from lake.warehouse.reconcile import reconcile as compare_rows
-from lake.warehouse.transaction import bring
 from lake.warehouse.warehouse import Hook
 
 __all__ = [
@@ -83,12 +80,7 @@ def load(
     _refuse_undescribed(load)
     ledger.table_name(load.table)
     hook, warehouse = statement_hook or _ignore, url.parse(warehouse_url, root=root)
-    with warehouse.changing(load, hook=hook, memory_limit=memory_limit) as table:
-        return bring(table)
-
-
-class _Undone(Exception):
-    """Roll back."""
+    return warehouse.bring(load, hook=hook, memory_limit=memory_limit)
 
 
 def reconcile(
@@ -116,15 +108,7 @@ def reconcile(
     """
     ledger.table_name(load.table)
     hook, warehouse = statement_hook or _ignore, url.parse(warehouse_url, root=root)
-    found: list[Reconciled] = []
-    with (
-        contextlib.suppress(_Undone),
-        warehouse.changing(load, hook=hook, memory_limit=None) as table,
-    ):
-        found.append(compare_rows(table, mend=mend))
-        if not found[0].mended:
-            raise _Undone
-    return found[0]
+    return warehouse.reconcile(load, mend=mend, hook=hook)
 
 
 def holds(warehouse_url: str, lake_id: str, table: str, *, root: Path) -> Mapping[str, LedgerRow]:
@@ -192,9 +176,9 @@ def describe(warehouse_url: str, *, root: Path) -> tuple[TableHeld, ...]:
     with url.parse(warehouse_url, root=root).reading() as found:
         if found is None or not found.columns("", ledger.TABLES):
             return ()
-        rows = found.run(ledger.read_tables(found.home))
+        held = map(ledger.held_table, found.run(ledger.read_tables(found.home)))
         return tuple(
-            ledger.held_table(row) for row in rows if found.columns(*ledger.table_name(row[0]))
+            one for one in held if one.commit and found.columns(*ledger.table_name(one.table))
         )
 
 

@@ -6,7 +6,7 @@ from lake.errors import LoadRefused
 from lake.query.sql import identifier
 from lake.warehouse.ledger import PartitionLoad
 from lake.warehouse.rows import insert, spelt, within_any
-from lake.warehouse.warehouse import Table
+from lake.warehouse.warehouse import Source, Table
 
 STAGE = identifier("_lake_stage")
 
@@ -30,14 +30,14 @@ def merge(
             take the place of one in the partitions `beside`, which are to stay as they are.
     """
     names = spelt(table, types)
-    _refuse_no_column(table)
+    refuse_no_column(table)
     keys = [identifier(names[name]) for name in table.load.merge_on]
     stage(table)
     insert(table, partitions, types, STAGE)
-    _refuse_bad_keys(table, keys)
+    _look_at_keys(table, keys)
     same = " AND ".join(f"new.{key} = old.{key}" for key in keys)
     if beside:
-        _refuse_moved(table, within_any(table, beside, types), same)
+        _look_beside(table, within_any(table, beside, types), same)
     every = list(map(identifier, names.values()))
     rest = [name for name in every if name not in keys]
     if rest:
@@ -55,12 +55,17 @@ def merge(
     table.run(f"DROP TABLE {STAGE}")
 
 
-def _refuse_moved(table: Table, beside: str, same: str) -> None:
-    load = table.load
+def _look_beside(table: Table, beside: str, same: str) -> None:
     count = table.run(
         f"SELECT count(*) FROM {STAGE} AS new"
         f" JOIN (SELECT * FROM {table.name} WHERE {beside}) AS old ON {same}"
     )[0][0]
+    refuse_moved(table, count)
+
+
+def refuse_moved(table: Source, count: int) -> None:
+    """Refuse rows that would take the places of so many in partitions that are to stay."""
+    load = table.load
     if count:
         raise LoadRefused(
             f"{count} rows of {load.dataset} at commit {load.commit} would take the places of rows"
@@ -69,7 +74,8 @@ def _refuse_moved(table: Table, beside: str, same: str) -> None:
         )
 
 
-def _refuse_no_column(table: Table) -> None:
+def refuse_no_column(table: Source) -> None:
+    """Refuse a key that is no column."""
     load = table.load
     for name in load.merge_on:
         if name not in table.given:
@@ -80,15 +86,20 @@ def _refuse_no_column(table: Table) -> None:
             )
 
 
-def _refuse_bad_keys(table: Table, keys: Sequence[str]) -> None:
-    load = table.load
+def _look_at_keys(table: Table, keys: Sequence[str]) -> None:
     nulls = " OR ".join(f"{key} IS NULL" for key in keys)
     twice = f"SELECT 1 FROM {STAGE} GROUP BY {', '.join(keys)} HAVING count(*) > 1"
     found = table.run(
         f"SELECT count(*) FILTER (WHERE {nulls}), (SELECT count(*) FROM ({twice}) AS twice)"
         f" FROM {STAGE}"
     )
-    for problem, count in zip(("is NULL in", "stands more than once in"), found[0], strict=True):
+    refuse_bad_keys(table, found[0])
+
+
+def refuse_bad_keys(table: Source, found: Sequence[int]) -> None:
+    """Refuse keys of which so many are NULL, and so many are there twice."""
+    load = table.load
+    for problem, count in zip(("is NULL in", "stands more than once in"), found, strict=True):
         if count:
             raise LoadRefused(
                 f"{', '.join(load.merge_on)} {problem} {count} rows of {load.dataset} at commit"

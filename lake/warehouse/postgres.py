@@ -15,12 +15,13 @@ import psycopg
 from lake.errors import MissingExtra
 from lake.query.connect import CONFIG
 from lake.query.sql import identifier, literal
-from lake.warehouse import ledger, postgres_table
+from lake.warehouse import ledger, postgres_table, transaction
 from lake.warehouse.duckdb_file import read_errors, reader_errors
-from lake.warehouse.ledger import TableLoad
+from lake.warehouse.ledger import TableLoad, TableLoaded
 from lake.warehouse.postgres_errors import server_errors
 from lake.warehouse.postgres_server import Server, connect, parse_server
 from lake.warehouse.postgres_table import PostgresTable, fetched
+from lake.warehouse.reconcile import Reconciled, reconcile_in
 from lake.warehouse.warehouse import Hook, Rows
 from storage_backends import extensions
 
@@ -43,11 +44,20 @@ class PostgresWarehouse:
         """Its URL without user, password and what else may be a secret."""
         return self.server.url
 
+    def bring(self, load: TableLoad, *, hook: Hook, memory_limit: str | None) -> TableLoaded:
+        """Make a table hold what its load says; see `Warehouse`."""
+        with self.changing(load, hook=hook, memory_limit=memory_limit) as table:
+            return transaction.bring(table)
+
+    def reconcile(self, load: TableLoad, *, mend: bool, hook: Hook) -> Reconciled:
+        """Compare a table with what was published; see `Warehouse`."""
+        return reconcile_in(self.changing(load, hook=hook, memory_limit=None), mend=mend)
+
     @contextlib.contextmanager
     def changing(
         self, load: TableLoad, *, hook: Hook, memory_limit: str | None
     ) -> Iterator[PostgresTable]:
-        """Give a table within one transaction; see `Warehouse`."""
+        """Give a table within one transaction, committed at the end; an error undoes it all."""
         what = f"loading {load.dataset} into {load.table} in {self.url}"
         with (
             contextlib.closing(_reader(load, memory_limit)) as reader,

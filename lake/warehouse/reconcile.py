@@ -1,6 +1,7 @@
 """What was published, what the ledger says and what the table holds, side by side; and mended."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 from lake.query.sql import identifier
@@ -50,6 +51,20 @@ class Reconciled:
     def differing(self) -> tuple[Compared, ...]:
         """The partitions that differ."""
         return tuple(one for one in self.partitions if one.differs)
+
+
+class _Undone(Exception):
+    """Roll back."""
+
+
+def reconcile_in(changing: AbstractContextManager[Table], *, mend: bool) -> Reconciled:
+    """Reconcile a table in one transaction, which is undone where nothing is to be mended."""
+    found: list[Reconciled] = []
+    with suppress(_Undone), changing as table:
+        found.append(reconcile(table, mend=mend))
+        if not found[0].mended:
+            raise _Undone
+    return found[0]
 
 
 def reconcile(table: Table, *, mend: bool) -> Reconciled:

@@ -8,7 +8,7 @@ from lake.errors import LoadRefused
 from lake.layout import partition_values
 from lake.query.sql import identifier, literal
 from lake.warehouse.ledger import PartitionLoad
-from lake.warehouse.warehouse import Table
+from lake.warehouse.warehouse import Source, Table
 
 _AT_ONCE = 500
 """Partitions that are counted in one query; PostgreSQL takes 1,664 columns."""
@@ -30,17 +30,21 @@ def insert(
     arrived = table.fill(_sound(table, partitions), into=into, types=types)
     for partition, rows in zip(partitions, arrived, strict=True):
         if rows != partition.rows:
-            raise LoadRefused(
-                f"{shown(table, partition.partition)} has {partition.rows} rows, and {rows}"
-                f" arrived in {table.load.table}: nothing was changed; run lake verify"
-                f" {table.load.dataset}"
-            )
+            refuse_arrived(table, partition, rows)
+
+
+def refuse_arrived(source: Source, partition: PartitionLoad, rows: int) -> None:
+    """Refuse a partition of which other rows arrived than were published."""
+    raise LoadRefused(
+        f"{shown(source, partition.partition)} has {partition.rows} rows, and {rows} arrived in"
+        f" {source.load.table}: nothing was changed; run lake verify {source.load.dataset}"
+    )
 
 
 def _sound(table: Table, partitions: Iterable[PartitionLoad]) -> Iterator[PartitionLoad]:
     """Give the partitions, each once its columns are seen to be those that were announced."""
     for partition in partitions:
-        _refuse_other_columns(table, partition)
+        refuse_other_columns(table, partition)
         yield partition
 
 
@@ -92,7 +96,7 @@ def spelt(table: Table, types: Mapping[str, str]) -> dict[str, str]:
     return {name: name if name in types else names[name.lower()] for name in table.given}
 
 
-def _refuse_other_columns(table: Table, partition: PartitionLoad) -> None:
+def refuse_other_columns(table: Source, partition: PartitionLoad) -> None:
     """Refuse a SELECT of other types than announced: the load would cast them, with loss."""
     found = table.read(f"DESCRIBE (\n{partition.select}\n)")
     types = {row[0].lower(): row[1] for row in found}
@@ -106,7 +110,7 @@ def _refuse_other_columns(table: Table, partition: PartitionLoad) -> None:
             )
 
 
-def shown(table: Table, partition: str) -> str:
+def shown(table: Source, partition: str) -> str:
     """Return how a partition is named in messages."""
     load = table.load
     where = f"{load.dataset}/{partition}" if partition else load.dataset

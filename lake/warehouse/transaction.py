@@ -20,7 +20,7 @@ from lake.warehouse.ledger import (
 )
 from lake.warehouse.merge import merge
 from lake.warehouse.rows import counts, delete, insert, shown
-from lake.warehouse.warehouse import Table
+from lake.warehouse.warehouse import Source, Table
 
 
 def bring(table: Table) -> TableLoaded:
@@ -38,8 +38,8 @@ def bring(table: Table) -> TableLoaded:
     # The commit alone says nothing of what is there: a part of it may have been loaded.
     is_due = difference.changed or difference.removed or missing(load, columns)
     if held.commit == load.commit and not is_due:
-        return _loaded(table, difference, checked(table, columns, beside))
-    _refuse_changed(table, difference, known)
+        return loaded(table, difference, checked(table, columns, beside))
+    refuse_changed(table, difference, known)
     if added := adapt(table, columns):
         difference = with_gained(difference, added, table.read)
         if rows := list(lacking(load, beside, added, table.read)):
@@ -91,7 +91,8 @@ def held_partitions(table: Table) -> dict[str, LedgerRow]:
     return ledger.held_partitions(table.run(query))
 
 
-def _refuse_changed(table: Table, difference: Difference, held: Mapping[str, LedgerRow]) -> None:
+def refuse_changed(table: Source, difference: Difference, held: Mapping[str, LedgerRow]) -> None:
+    """Refuse partitions that are there with other rows, where they are only ever added."""
     load = table.load
     again = [
         one.partition
@@ -119,9 +120,9 @@ def _carry_out(
         insert(table, difference.changed, types, table.name)
     # Nobody but this transaction has seen a new table, whose rows were counted as they came.
     is_counted = is_new and table.load.mode != "merge"
-    rows = _expected(table.load, beside) if is_counted else checked(table, types, beside)
+    rows = expected(table.load, beside) if is_counted else checked(table, types, beside)
     write_down(table, difference)
-    return _loaded(table, difference, rows)
+    return loaded(table, difference, rows)
 
 
 def write_down(table: Table, difference: Difference) -> None:
@@ -144,32 +145,35 @@ def checked(table: Table, types: Mapping[str, str], beside: Sequence[LedgerRow] 
     load = table.load
     total: int = table.run(f"SELECT count(*) FROM {table.name}")[0][0]
     if load.mode == "replace":
-        if total != _expected(load, beside):
-            _refuse_count(table, "", total, _expected(load, beside))
+        if total != expected(load, beside):
+            refuse_count(table, "", total, expected(load, beside))
         return total
     found = counts(table, [p.partition for p in load.asked], types)
     for partition, rows in zip(load.asked, found, strict=True):
         if rows < partition.rows or (load.mode == "append" and rows > partition.rows):
-            _refuse_count(table, partition.partition, rows, partition.rows)
+            refuse_count(table, partition.partition, rows, partition.rows)
     return total
 
 
-def _expected(load: TableLoad, beside: Sequence[LedgerRow]) -> int:
+def expected(load: TableLoad, beside: Sequence[LedgerRow]) -> int:
+    """Return how many rows a table is to have: what is asked for, and what is held beside it."""
     return sum(one.rows for one in load.asked) + sum(row.rows for row in beside)
 
 
-def _refuse_count(table: Table, partition: str, found: int, expected: int) -> None:
+def refuse_count(table: Source, partition: str, found: int, published: int) -> None:
+    """Refuse a table that would have other rows than were published."""
     load = table.load
     of = f" of {partition}" if partition else ""
     more = "" if partition or load.periods == ALL else ", with what was loaded of other periods"
     raise LoadRefused(
         f"table {load.table} in {table.warehouse} would have {found} rows{of}, and {load.dataset}"
-        f" has {expected} at commit {load.commit}{more}: nothing was changed; somebody else wrote"
+        f" has {published} at commit {load.commit}{more}: nothing was changed; somebody else wrote"
         f" into the table, so {ledger.reconcile(load)}"
     )
 
 
-def _loaded(table: Table, difference: Difference, rows: int) -> TableLoaded:
+def loaded(table: Source, difference: Difference, rows: int) -> TableLoaded:
+    """Return what a load did that left a table with so many rows."""
     return TableLoaded(
         table=table.load.table,
         loaded=tuple(p.partition for p in difference.changed),

@@ -2,14 +2,18 @@
 
 A kind is a module with a class that is a `Warehouse`, its scheme in `url.py`, and a fixture in
 `tests/warehouse/conftest.py`: one suite runs over all of them. What a load does is said once, in
-`transaction.py`, in the SQL that they share.
+`transaction.py`, in the SQL that they share; BigQuery, whose transactions are scripts that nobody
+can look into, says it in a script of its own.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from lake.warehouse.ledger import PartitionLoad, TableLoad
+from lake.warehouse.ledger import PartitionLoad, TableLoad, TableLoaded
+
+if TYPE_CHECKING:
+    from lake.warehouse.reconcile import Reconciled
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 Hook: TypeAlias = Callable[[str], None]
@@ -36,8 +40,8 @@ class Ledger(Protocol):
         """Return how many rows a table has."""
 
 
-class Table(Protocol):
-    """One table of a warehouse, within the transaction that changes it."""
+class Source(Protocol):
+    """What is published, on its way into one table of a warehouse."""
 
     @property
     def load(self) -> TableLoad:
@@ -48,6 +52,17 @@ class Table(Protocol):
         """The warehouse's URL, as it may be written down."""
 
     @property
+    def given(self) -> Mapping[str, str]:
+        """The load's columns, with their types as the warehouse spells them."""
+
+    def read(self, query: str) -> Rows:
+        """Return the rows of a DuckDB query over published files."""
+
+
+class Table(Source, Protocol):
+    """One table of a warehouse, within the transaction that changes it."""
+
+    @property
     def home(self) -> str:
         """The ledger's schema, quoted, with its dot."""
 
@@ -55,15 +70,8 @@ class Table(Protocol):
     def name(self) -> str:
         """The table's name, qualified and quoted."""
 
-    @property
-    def given(self) -> Mapping[str, str]:
-        """The load's columns, with their types as the warehouse spells them."""
-
     def run(self, statement: str) -> Rows:
         """Run one statement in the warehouse, between two calls of the hook."""
-
-    def read(self, query: str) -> Rows:
-        """Return the rows of a DuckDB query over published files."""
 
     def columns(self) -> dict[str, str]:
         """Return the table's columns, as they are written there, and their types, in order."""
@@ -97,12 +105,17 @@ class Warehouse(Protocol):
     def url(self) -> str:
         """How its owner named it, without what may be a secret."""
 
-    def changing(
-        self, load: TableLoad, *, hook: Hook, memory_limit: str | None
-    ) -> AbstractContextManager[Table]:
-        """Give a table within one transaction, committed at the end; an error undoes it all.
+    def bring(self, load: TableLoad, *, hook: Hook, memory_limit: str | None) -> TableLoaded:
+        """Make a table hold what its load says, in one transaction; an error undoes it all.
 
-        The ledger is made if it is not there. What goes wrong inside is told in one line.
+        The ledger is made if it is not there. What goes wrong inside is told in one line. Where a
+        transaction can be looked into, this is `transaction.bring` over a `Table`.
+        """
+
+    def reconcile(self, load: TableLoad, *, mend: bool, hook: Hook) -> "Reconciled":
+        """Compare a table with what was published; mend it in one transaction, or change nothing.
+
+        Where a transaction can be looked into, this is `reconcile.reconcile_in` over a `Table`.
         """
 
     def reading(self) -> AbstractContextManager[Ledger | None]:
