@@ -2,6 +2,7 @@
 
 `duckdb:///rel.duckdb` lies in the folder of `lake.toml`, `duckdb:////abs/f.duckdb` where it says,
 as in SQLAlchemy; so does `postgresql://user@host:5432/database`, whatever driver it names.
+`bigquery://project/dataset?location=EU` has no user: credentials are Google's default ones.
 """
 
 from pathlib import Path
@@ -12,7 +13,9 @@ from lake.warehouse.duckdb_file import DuckDBFile
 from lake.warehouse.warehouse import Warehouse
 
 _POSTGRES = ("postgresql", "postgres")
-_WRITE = "write duckdb:///FILE.duckdb or postgresql://USER@HOST/DATABASE"
+_WRITE = (
+    "write duckdb:///FILE.duckdb, postgresql://USER@HOST/DATABASE or bigquery://PROJECT/DATASET"
+)
 
 
 def parse(url: str, *, root: Path) -> Warehouse:
@@ -29,9 +32,11 @@ def parse(url: str, *, root: Path) -> Warehouse:
         return DuckDBWarehouse(DuckDBFile(url, root / _file(url, rest)))
     if scheme.partition("+")[0] in _POSTGRES:
         return _postgres(url)
+    if scheme == "bigquery":
+        return _bigquery(url)
     raise InvalidConfig(
         f"a warehouse of the kind {scheme!r} is unknown to this version, which loads into DuckDB"
-        f" files and PostgreSQL: {_WRITE}"
+        f" files, PostgreSQL and BigQuery: {_WRITE}"
     )
 
 
@@ -46,6 +51,19 @@ def _postgres(url: str) -> Warehouse:
             " 'clearlake[postgres]'"
         ) from exc
     return postgres.parse(url)
+
+
+def _bigquery(url: str) -> Warehouse:
+    try:
+        from lake.warehouse import bigquery
+    except ImportError as exc:
+        if not (exc.name or "").startswith("google"):
+            raise
+        raise MissingExtra(
+            "a warehouse in BigQuery needs google-cloud-bigquery, which is not installed: pip"
+            " install 'clearlake[bigquery]'"
+        ) from exc
+    return bigquery.parse(url)
 
 
 def _file(url: str, rest: str) -> str:

@@ -15,12 +15,14 @@ import psycopg
 import pytest
 
 from lake.query.sql import literal
+from lake.warehouse.bigquery_place import EMULATOR
 from lake.warehouse.load import PartitionLoad, TableLoad
 from storage_backends import open_store
 from tests import servers
-from tests.warehouse.places import Place, by_hand
+from tests.warehouse.bigquery_server import Server, serving
+from tests.warehouse.places import Place, by_hand, by_hand_in_bigquery
 
-WAREHOUSES = ["duckdb", "postgres"]
+WAREHOUSES = ["duckdb", "postgres", "bigquery"]
 COLUMNS = (("day", "DATE"), ("trips", "BIGINT"), ("month", "VARCHAR"))
 LAKE = "0b5e"
 
@@ -106,6 +108,24 @@ def postgres_warehouse(postgres: str) -> Iterator[Place]:
         with closing(psycopg.connect(url, autocommit=True)) as mine:
             yield Place(url, shown, comment, partial(by_hand, mine))
         by_hand(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def bigquery_server() -> Iterator[Server]:
+    """Run one server for all tests of this process, which is where the client finds BigQuery."""
+    with serving() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(EMULATOR, server.url)
+        yield server
+
+
+@pytest.fixture
+def bigquery_warehouse(bigquery_server: Server) -> Place:
+    project, engine = f"p-{uuid.uuid4().hex[:12]}", bigquery_server.engine
+    engine.attach(project, "lake")
+    url = f"bigquery://{project}/lake"
+    comment = f"""SELECT comment FROM duckdb_tables() WHERE table_name = 'daily'
+                  AND database_name = {literal(project)}"""
+    return Place(url, url, comment, partial(by_hand_in_bigquery, engine, project), False)
 
 
 @pytest.fixture

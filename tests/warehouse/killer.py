@@ -16,8 +16,11 @@ Kill: TypeAlias = Callable[[str, TableLoad, Path, int], int]
 # statement hook, and answers with its exit status. It forks: to import DuckDB anew for each of a
 # hundred kills would take longer than all the rest.
 KILLER = """
-import os, pickle, signal, sys
+import importlib, os, pickle, signal, sys
 from lake.warehouse.load import load
+
+for module in sys.argv[1:]:
+    importlib.import_module(module)
 
 def run(url, job, root, at):
     calls = 0
@@ -46,10 +49,13 @@ while True:
 
 
 @contextmanager
-def killer() -> Iterator[Kill]:
-    """Give a function that loads and dies at a call of the hook; it returns the exit status."""
+def killer(*modules: str) -> Iterator[Kill]:
+    """Give a function that loads and dies at a call of the hook; it returns the exit status.
+
+    What a load imports late it need not import in every process, if it is named here.
+    """
     with subprocess.Popen(
-        [sys.executable, "-c", KILLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", KILLER, *modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         requests, answers = _pipes(process)
 

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from lake.errors import InvalidName, LoadRefused, StoreUnavailable
+from lake.query.sql import identifier
 from lake.warehouse.load import TableLoad, TableLoaded, describe, holds, load
 from tests.warehouse.places import Place
 
 TYPE_DIFFERS = (
-    r"^column trips of table marts.daily in \S+ is BIGINT, and in curated.daily at commit 2 it is"
-    r" DOUBLE( PRECISION)?: nothing was changed; cast it .*or drop the table, and the next load"
+    r"^column trips of table marts.daily in \S+ is (BIGINT|INT64), and in curated.daily at commit 2"
+    r" it is (VARCHAR|TEXT|STRING): nothing was changed; cast it .*or drop the table, and the next"
+    r" load"
 )
 Publish = Callable[..., TableLoad]
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -208,7 +210,7 @@ def test_a_type_that_does_not_fit_is_refused(
     load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path)
     wider = dataclasses.replace(
         publish(2, {"2024-01": [4]}),
-        columns=(("day", "DATE"), ("trips", "DOUBLE"), ("month", "VARCHAR")),
+        columns=(("day", "DATE"), ("trips", "VARCHAR"), ("month", "VARCHAR")),
     )
     with pytest.raises(LoadRefused, match=re.compile(TYPE_DIFFERS, re.IGNORECASE)):
         load(warehouse.url, wider, root=tmp_path)
@@ -351,10 +353,10 @@ def test_an_empty_dataset_makes_an_empty_table(
 def test_odd_values_and_names_are_quoted(
     tmp_path: Path, warehouse: Place, publish: Publish
 ) -> None:
-    name = 'a "b" c'
+    name = 'a "b" c' if warehouse.takes_quotes else "a b c"
     load_ = publish(1, {"2024-01": [3]}, columns=(("we ird", "VARCHAR"), (name, "INTEGER")))
     text = "it's 50% =/💡"
-    select = """SELECT 'it''s 50% =/💡' AS "we ird", 1 AS "a ""b"" c" -- no end"""
+    select = f"""SELECT 'it''s 50% =/💡' AS "we ird", 1 AS {identifier(name)} -- no end"""
     odd = dataclasses.replace(load_.partitions[0], partition="", select=select, rows=1, content="'")
     load(
         warehouse.url,

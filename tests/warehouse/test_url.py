@@ -25,14 +25,14 @@ def test_four_slashes_are_absolute() -> None:
     [
         (
             "w.duckdb",
-            "warehouse 'w.duckdb' is no URL: write duckdb:///FILE.duckdb or"
-            " postgresql://USER@HOST/DATABASE",
+            "warehouse 'w.duckdb' is no URL: write duckdb:///FILE.duckdb,"
+            " postgresql://USER@HOST/DATABASE or bigquery://PROJECT/DATASET",
         ),
         (
             "mysql://me:se/cret@db/taxi?password=secret",
             "a warehouse of the kind 'mysql' is unknown to this version, which loads into DuckDB"
-            " files and PostgreSQL: write duckdb:///FILE.duckdb or"
-            " postgresql://USER@HOST/DATABASE",
+            " files, PostgreSQL and BigQuery: write duckdb:///FILE.duckdb,"
+            " postgresql://USER@HOST/DATABASE or bigquery://PROJECT/DATASET",
         ),
         (
             "postgresql://me:secret@db",
