@@ -10,7 +10,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
 from prefect_azure import AzureBlobStorageCredentials
 from prefect_azure.blob_storage import AzureBlobStorageContainer
-from prefect_gcp import GcpCredentials
+from prefect_gcp import BigQueryWarehouse, GcpCredentials
 from prefect_gcp.cloud_storage import GcsBucket
 from prefect_sqlalchemy import SqlAlchemyConnector
 from pydantic import Field, HttpUrl, field_validator, model_validator
@@ -19,6 +19,7 @@ __all__ = [
     "AwsCredentials",
     "AzureBlobStorageContainer",
     "AzureBlobStorageCredentials",
+    "BigQueryWarehouse",
     "GcpCredentials",
     "GcsBucket",
     "LakeBlock",

@@ -1,6 +1,7 @@
 """`block:NAME`: the URL that a block of Prefect's stands for, with what opens it."""
 
 import os
+import re
 from collections.abc import Callable
 from threading import Lock
 from urllib.parse import quote, quote_plus
@@ -17,6 +18,8 @@ from lake_flows.api import NoServer, refused
 from lake_flows.credentials import CREDENTIALS, Data, Environment, environment, gcp, half, place
 
 _BECOMING = Lock()
+_BIGQUERY = "bigquery-warehouse"
+_DATASET = re.compile(rf"({_BIGQUERY}/[^/]+)/([^/]+)")
 
 
 def url(name: str) -> str:
@@ -29,13 +32,14 @@ def url(name: str) -> str:
 
     Args:
         name: of a block `Lake`, `SQLAlchemy Connector` or `BigQuery Warehouse`; where two of them
-            have one name, with the type before it: `lake/prod`.
+            have one name, with the type before it: `lake/prod`. The last of them knows a project
+            only, so the dataset stands behind: `bigquery-warehouse/prod/ny_taxi`.
 
     Raises:
         InvalidConfig: there is none, it is of another kind, or something is missing in it.
         NoServer: no Prefect server can be asked.
     """
-    block = _read(name)
+    block = _read(_DATASET.sub(r"\1", name))
     found, environment = _KINDS[_slug(block)](name, block)
     become(environment)
     return found
@@ -143,12 +147,18 @@ def _bigquery(name: str, block: BlockDocument) -> tuple[str, Environment]:
     project = held.get("project") or dict(held.get("service_account_info") or {}).get("project_id")
     if not project:
         raise half(name, "its credentials name no project")
-    return f"bigquery://{project}", gcp(name, held)
+    dataset = _DATASET.fullmatch(name)
+    if not dataset:
+        raise InvalidConfig(
+            f"the block {name!r} names a project of BigQuery and no dataset: write it behind, as in"
+            f" {_BIGQUERY}/{block.name}/DATASET"
+        )
+    return f"bigquery://{project}/{dataset[2]}", gcp(name, held)
 
 
 _KINDS: dict[str, Callable[[str, BlockDocument], tuple[str, Environment]]] = {
     "lake": _lake,
     "sqlalchemy-connector": _database,
     "async-sqlalchemy-connector": _database,
-    "bigquery-warehouse": _bigquery,
+    _BIGQUERY: _bigquery,
 }

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import uuid
 from collections.abc import Mapping
@@ -20,10 +21,12 @@ import lake
 from lake.cli import main
 from lake.config.secrets import resolved
 from lake.errors import InvalidConfig
+from lake.warehouse.bigquery_place import EMULATOR
 from lake_flows.blocks import (
     AwsCredentials,
     AzureBlobStorageContainer,
     AzureBlobStorageCredentials,
+    BigQueryWarehouse,
     GcpCredentials,
     GcsBucket,
     LakeBlock,
@@ -38,6 +41,7 @@ from lake_flows.named import url
 from tests.flows.prefect_server import PrefectServer
 from tests.flows.project import Project
 from tests.servers import BUCKET
+from tests.warehouse.bigquery_server import serving
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.xdist_group("prefect")]
 
@@ -221,6 +225,49 @@ def raw(kind: type[Block], name: str, data: dict[str, Any]) -> str:
             )
         )
     return str(found.id)
+
+
+def bigquery(name: str, data: dict[str, Any]) -> None:
+    """Make a BigQuery Warehouse in the way of the UI: credentials, and a warehouse with them."""
+    held = raw(GcpCredentials, f"{name}-key", data)
+    reference = {"$ref": {"block_document_id": held}}
+    raw(BigQueryWarehouse, name, {"gcp_credentials": reference, "fetch_size": 1})
+
+
+def test_a_bigquery_warehouse_is_a_dataset_with_what_opens_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("GOOGLE_CLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.setenv(variable, "before")
+    key = {"client_email": "x@y.example", "private_key": ROTTEN, "project_id": "p-1"}
+    bigquery(name, {"service_account_info": key})
+    assert url(f"bigquery-warehouse/{name}/ny_taxi") == "bigquery://p-1/ny_taxi"
+    assert json.loads(Path(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]).read_text()) == key
+    message = (
+        f"the block 'bigquery-warehouse/{name}' names a project of BigQuery and no dataset: write"
+        f" it behind, as in bigquery-warehouse/{name}/DATASET"
+    )
+    with pytest.raises(InvalidConfig, match=f"^{re.escape(message)}$"):
+        url(f"bigquery-warehouse/{name}")
+
+
+def test_a_table_is_loaded_into_the_bigquery_of_a_block(
+    project: Project, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "before")
+    bigquery(name, {"project": "p-1"})
+    project.lake().elt()
+    toml = project.root / "lake.toml"
+    said = f'[warehouse]\nurl = {{ block = "bigquery-warehouse/{name}/ny_taxi" }}\n'
+    toml.write_text(toml.read_text().replace("[warehouse]\n", said))
+    with serving() as server:
+        monkeypatch.setenv(EMULATOR, server.url)
+        server.engine.attach("p-1", "ny_taxi")
+        state = load(project=project.folder, return_state=True)
+        assert state.is_completed(), state.message
+        query = "SELECT month, trips FROM daily_revenue ORDER BY 1"
+        found = server.engine.by_hand("p-1", "ny_taxi", query)
+    assert found == [("2024-01", 2), ("2024-02", 1)]
 
 
 def test_a_block_that_is_missing_or_half_filled_or_no_place_is_one_line(name: str) -> None:
