@@ -20,6 +20,8 @@ pytestmark = pytest.mark.xdist_group("prefect")
 
 IMAGE = "registry.example.com/lake-worker:1"
 RUN = ["prefect", "flow-run", "execute"]
+SECRET = "not-to-be-seen"
+"""What the secret holds where it is deployed from."""
 ENV = 'env = { LAKE_ENV = "prod" }'
 SAID = {
     "docker": f'{{ {ENV}, mem_limit = "2g" }}',
@@ -60,19 +62,33 @@ def rendered(project: Project, deploy: Deploy) -> Callable[[str], dict[str, Any]
 
 
 async def _job(kind: str, name: str) -> dict[str, Any]:
-    module, _, worker = WORKERS[kind].partition(":")
-    configuration = getattr(import_module(module), worker).job_configuration
+    module, _, worker_name = WORKERS[kind].partition(":")
+    worker = getattr(import_module(module), worker_name)
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(f"elt/{name}")
         run = await client.create_flow_run_from_deployment(deployment.id)
         flow = await client.read_flow(deployment.flow_id)
         pool = await client.read_work_pool(name)
-        made = await configuration.from_template_and_values(
+        made = await worker.job_configuration.from_template_and_values(
             base_job_template=pool.base_job_template, values=deployment.job_variables, client=client
         )
         made.prepare_for_flow_run(run, deployment, flow)
     found: dict[str, Any] = json.loads(made.model_dump_json())
+    if kind == "ecs":
+        found |= _sent_to_ecs(worker(work_pool_name=name), made, run)
     return found
+
+
+def _sent_to_ecs(worker: Any, made: Any, run: Any) -> dict[str, Any]:
+    """Return the two requests that the worker itself would send to AWS."""
+    task = worker._prepare_task_definition(made, region="eu-west-1", flow_run=run)
+    # It would ask AWS for a network, were there none.
+    made.task_run_request["networkConfiguration"] = {"awsvpcConfiguration": {"subnets": ["s-1"]}}
+    return {"task": task, "request": worker._prepare_task_run_request(made, task, "arn:task")}
+
+
+def _values(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    return {one["name"]: one["value"] for one in entries if "value" in one}
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -96,22 +112,29 @@ def test_kubernetes_gets_a_manifest_with_secrets_by_name(
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_ecs_gets_a_task_with_secrets_by_name(rendered: Callable[[str], dict[str, Any]]) -> None:
+def test_ecs_gets_a_task_with_secrets_by_name(
+    rendered: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", SECRET)
     job = rendered("ecs")
-    (container,) = job["task_definition"]["containerDefinitions"]
+    (container,) = job["task"]["containerDefinitions"]
     assert container["image"] == IMAGE
-    assert [one["name"] for one in container["secrets"]] == ["PGPASSWORD"]
-    assert container["secrets"][0]["valueFrom"].startswith("arn:aws:secretsmanager:")
-    assert job["task_definition"]["cpu"] == 1024
-    assert job["task_definition"]["memory"] == 2048
-    assert job["env"]["LAKE_ENV"] == "prod"
-    assert job["command"].split() == RUN
+    arn = "arn:aws:secretsmanager:eu:1:secret:pg"
+    assert container["secrets"] == [{"name": "PGPASSWORD", "valueFrom": arn}]
+    assert (job["task"]["cpu"], job["task"]["memory"]) == ("1024", "2048")
+    (asked,) = job["request"]["overrides"]["containerOverrides"]
+    assert asked["name"] == container["name"]
+    assert asked["command"] == RUN
+    assert _values(asked["environment"])["LAKE_ENV"] == "prod"
+    assert "PGPASSWORD" not in _values(asked["environment"])
+    assert SECRET not in json.dumps(job)
 
 
 @pytest.mark.usefixtures("prefect_server")
 def test_cloud_run_gets_a_job_with_secrets_by_name(
     rendered: Callable[[str], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PGPASSWORD", SECRET)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
@@ -127,7 +150,11 @@ def test_cloud_run_gets_a_job_with_secrets_by_name(
     body = rendered("cloud-run-v2")
     (container,) = body["job_body"]["template"]["template"]["containers"]
     assert container["image"] == IMAGE
-    assert body["env_from_secrets"] == {"PGPASSWORD": {"secret": "pg", "version": "latest"}}
+    named = {one["name"]: one["valueSource"] for one in container["env"] if "valueSource" in one}
+    assert named == {"PGPASSWORD": {"secretKeyRef": {"secret": "pg", "version": "latest"}}}
+    assert _values(container["env"])["LAKE_ENV"] == "prod"
+    assert "PGPASSWORD" not in _values(container["env"])
+    assert SECRET not in json.dumps(body["job_body"])
     assert container["resources"]["limits"] == {"cpu": "1000m", "memory": "2Gi"}
     assert container["command"] == RUN
 
