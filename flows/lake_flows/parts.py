@@ -1,100 +1,79 @@
 """The partitions of a model, built by the workers of a Dask or Ray cluster: names in, keys out."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module
+from concurrent.futures import CancelledError
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 from prefect import task
 from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner
 
 from lake.catalog.codec import build, plain
-from lake.errors import InvalidConfig, LakeError, raise_all
+from lake.errors import BuildFailed, LakeError, raise_all
 from lake.lake import Lake
+from lake.models.build import Result
+from lake.models.discard import discard
 from lake.models.make import Made
+from lake.models.project import Node
 from lake.models.run import build_part, due_parts
+from lake_flows.cluster import Workers, how_it_died, memory_here
 from lake_flows.report import public
-from lake_flows.step import DELAYS_S, RETRIES, failure, may_pass
+from lake_flows.step import DELAYS_S, RETRIES, may_pass
 from lake_flows.where import Asked, Where
 
 Document: TypeAlias = dict[str, Any]
-Runner: TypeAlias = TaskRunner[PrefectFuture[Any]]
-_KINDS = {"dask": "prefect_dask:DaskTaskRunner", "ray": "prefect_ray:RayTaskRunner"}
-
-
-@contextmanager
-def cluster(url: str | None) -> Iterator[Runner | None]:
-    """Give the task runner of a cluster that runs already; None without a URL.
-
-    Args:
-        url: `dask://HOST:PORT` of a scheduler, or `ray://HOST:PORT` of a head.
-
-    Raises:
-        InvalidConfig: it is no such URL, what it needs is not installed, or nobody is there.
-    """
-    if url is None:
-        yield None
-        return
-    made = _runner(url)
-    try:
-        made.__enter__()
-    except (OSError, ConnectionError, TimeoutError) as exc:
-        raise InvalidConfig(f"runner = {url!r}: no cluster answers there; start it first") from exc
-    try:
-        yield made
-    finally:
-        made.__exit__(None, None, None)
-
-
-def _runner(url: str) -> Runner:
-    try:
-        parts = urlsplit(url)
-        is_whole = parts.scheme in _KINDS and bool(parts.hostname and parts.port)
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise InvalidConfig(f"runner = {url!r}: write dask://HOST:PORT or ray://HOST:PORT")
-    module, _, name = _KINDS[parts.scheme].partition(":")
-    try:
-        kind: Any = getattr(import_module(module), name)
-    except ModuleNotFoundError:
-        raise InvalidConfig(
-            f"runner = {url!r} needs {module.replace('_', '-')}: pip install"
-            f" 'clearlake[{parts.scheme}]'"
-        ) from None
-    made: Runner = kind(address=f"tcp://{parts.netloc}" if parts.scheme == "dask" else url)
-    return made
 
 
 def parts(
-    workers: Runner, lake: Lake, where: Where, model: str, asked: Asked, before: list[Document]
+    workers: Workers, lake: Lake, where: Where, node: Node, asked: Asked, before: list[Document]
 ) -> list[Document]:
     """Let workers build what is due of a model; of a single build there is nothing to share.
 
-    A worker that dies is replaced by the cluster, and what it had begun is built by another.
+    A worker that dies is replaced by the cluster, and what it had begun is built by another. Where
+    a build fails in the end, the others are waited for and taken back: nobody would publish them.
 
     Raises:
         LakeError, SeveralFailed: what could not be built.
     """
+    model = node.model.name
     made = [build(Made, document) for document in before]
     scopes = due_parts(lake, model, made, asked.periods)
     if len(scopes) < 2:
         return []
     said = {"where": where, "pinned": lake.commit, "model": model, "before": before}
-    futures = [workers.submit(build_on_worker, {**said, "scope": scope}) for scope in scopes]
-    found: list[Document] = []
-    errors: list[LakeError] = []
-    for future in futures:
-        future.wait()
-        error = failure(future.state)
-        if error is None:
-            found.append(future.result())
-        else:
-            errors.append(error if isinstance(error, LakeError) else LakeError(public(error)))
+    futures = {
+        scope: workers.runner.submit(
+            build_on_worker, {**said, "scope": scope, "cluster": workers.kind}
+        )
+        for scope in scopes
+    }
+    found = [
+        _outcome(workers, future, f"{node.dataset} {scope}") for scope, future in futures.items()
+    ]
+    errors = [one for one in found if isinstance(one, LakeError)]
+    documents = [one for one in found if not isinstance(one, LakeError)]
+    if errors:
+        discard(lake.log, (build(Result, document) for document in documents))
     raise_all(errors)
-    return found
+    return documents
+
+
+def _outcome(workers: Workers, future: PrefectFuture[Any], what: str) -> Document | LakeError:
+    """Wait for a build; return what it came to."""
+    try:
+        found = future.result(raise_on_failure=False)
+    except workers.deaths as exc:
+        return BuildFailed(
+            f"{what} could not be built: its worker {how_it_died(exc)}; nothing of it was"
+            " published, give each worker more memory or make the partitions smaller"
+        )
+    except (OSError, CancelledError) as exc:
+        return BuildFailed(
+            f"{what} could not be built: the cluster is gone ({type(exc).__name__}); nothing of it"
+            " was published, start the cluster and run the same again"
+        )
+    if isinstance(found, Exception):
+        return found if isinstance(found, LakeError) else LakeError(public(found))
+    document: Document = found
+    return document
 
 
 # Not kept: a worker elsewhere would keep it on its own disk.
@@ -106,7 +85,7 @@ def parts(
     retry_condition_fn=may_pass,
 )
 def build_on_worker(
-    where: Where, pinned: int, model: str, scope: str, before: list[Document]
+    where: Where, pinned: int, model: str, scope: str, before: list[Document], cluster: str
 ) -> Document:
     """Build one partition of a model, and stage what comes of it; nobody sees it yet.
 
@@ -116,8 +95,15 @@ def build_on_worker(
         model: its name.
         scope: the partition.
         before: the models that it waits for.
+        cluster: `dask` or `ray`, whose worker this is.
     """
     lake = where.open().at(pinned)
-    made = build_part(lake, model, scope, [build(Made, document) for document in before])
+    made = build_part(
+        lake,
+        model,
+        scope,
+        [build(Made, document) for document in before],
+        memory=memory_here(cluster),
+    )
     document: Document = plain(made)
     return document

@@ -19,8 +19,9 @@ from lake.models.run import plan as planned
 from lake.words import counted
 from lake_flows import assets
 from lake_flows.alerting import heard
+from lake_flows.cluster import Workers, cluster
 from lake_flows.failing import failing, fit_to_show
-from lake_flows.parts import Runner, cluster, parts
+from lake_flows.parts import parts
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
@@ -83,7 +84,7 @@ def _transform(
     where: Where,
     names: list[str],
     asked: Asked,
-    workers: Runner | None,
+    workers: Workers | None,
 ) -> None:
     found = project(lake)
     made: dict[str, Document] = {}
@@ -114,11 +115,11 @@ def _make(
     node: Node,
     asked: Asked,
     before: list[Document],
-    workers: Runner | None,
+    workers: Workers | None,
 ) -> Document:
     name, text = node.model.name, hashlib.sha256(node.model.text.encode()).hexdigest()
     try:
-        built = parts(workers, lake, where, name, asked, before) if workers else []
+        built = parts(workers, lake, where, node, asked, before) if workers else []
     except LakeError as exc:
         return _document(lake, Made(ModelRun(node.dataset, "failed", note=public(exc))))
     state = make(where, lake.commit, name, text, asked, before, built, return_state=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from lake.catalog.entries import Built, Change, File, Landed, Remove, Replace, Schema
 from lake.catalog.state import NOTHING, Partition, data_files
-from lake.models.build import Bench, Fragment, Result
+from lake.models.bench import Bench
+from lake.models.build import Fragment, Result
 from lake.models.content import content_id
 from lake.models.project import Node
 from lake.models.unit import Unit, kind_of

@@ -2,9 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import duckdb
 from lake import layout, objects
 from lake.catalog.codec import sha256
 from lake.catalog.entries import File, Landed, Schema, schema_id
-from lake.catalog.log import Log
-from lake.catalog.state import DataFile, State, data_files
+from lake.catalog.state import data_files
 from lake.errors import BuildFailed, FileDamaged, LakeError, unavailable
 from lake.landing.stage import sha256_of
+from lake.models.bench import Bench
 from lake.models.columns import output_columns
 from lake.models.content import content_hex, content_id, same_engine
 from lake.models.partitions import (
@@ -28,17 +27,17 @@ from lake.models.partitions import (
     partition_value,
     validate_keys,
 )
-from lake.models.project import Node, Project
+from lake.models.project import Node
 from lake.models.rewrite import rewrite
 from lake.models.syntax import one_line, valueless
 from lake.models.types import published_select, publishing_error
 from lake.models.unit import Unit, kind_of
 from lake.parquet.inspect import inspect_parquet
-from lake.query.connect import missing, open_session, reader
+from lake.query.connect import missing
 from lake.query.sql import file_list, identifier, literal
-from lake.query.trust import Trust, unread_in
+from lake.query.trust import unread_in
 from lake.version import VERSION
-from lake.words import said_by
+from lake.words import said_by, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,88 +57,6 @@ class Result:
     unit: Unit
     fragments: Mapping[str, Fragment]
     schemas: Mapping[str, Schema]
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What a dataset holds at a state: its files by partition, and the SELECT over any of them."""
-
-    state: State
-    files: Mapping[str, Sequence[DataFile]]
-    over: Callable[[Iterable[DataFile]], str]
-
-    def select(self, partitions: Sequence[str] | None) -> str:
-        chosen = self.files if partitions is None else sorted(set(partitions))
-        return self.over(file for text in chosen for file in self.files.get(text, ()))
-
-
-@dataclass(slots=True)
-class Bench:
-    """What builds work at: one connection, a scratch folder, and the state as it would be.
-
-    Attributes:
-        state: the lake with everything that this run has built so far; never changed in place,
-            but put in the place of the one before.
-        commit_id: of the commit that will publish it.
-    """
-
-    log: Log
-    state: State
-    project: Project
-    commit_id: str
-    run: str
-    scratch: Path
-    connection: Any
-    _held: dict[str, "_Held"] = field(default_factory=dict)
-    _trust: Trust = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._trust = Trust(self.log.store, self.connection)
-
-    def relation(self, dataset: str, partitions: Sequence[str] | None = None) -> str:
-        """Return SQL that stands after FROM for a dataset, or for some of its partitions."""
-        if dataset in self.state.datasets and self.state.datasets[dataset].last_schema:
-            return f"({self._holding(dataset).select(partitions)})"
-        if dataset in self.project.nodes:
-            return f"(SELECT * FROM ({self.query(self.project.nodes[dataset])}\n) LIMIT 0)"
-        raise BuildFailed(f"{dataset} holds nothing yet: land it first")
-
-    def _holding(self, dataset: str) -> "_Held":
-        """Return a dataset's files; looked up once per state, for a model of many partitions."""
-        known = self._held.get(dataset)
-        if known is None or known.state is not self.state:
-            files: dict[str, list[DataFile]] = {}
-            for file in self.state.data_files(dataset):
-                files.setdefault(file.partition, []).append(file)
-            over = reader(self.log, self.state, dataset, trust=self._trust)
-            known = self._held[dataset] = _Held(self.state, files, over)
-        return known
-
-    def query(self, node: Node, unit: Unit | None = None) -> str:
-        """Return a model's SELECT over what its inputs hold."""
-        places = [place for item in node.inputs for place in item.references]
-        return rewrite(node.model.select, places, self.relations(node, unit))
-
-    def relations(self, node: Node, unit: Unit | None = None) -> dict[str, str]:
-        """Return the SQL of each input of a unit."""
-        bound = unit.bound if unit else {}
-        return {
-            item.dataset: self.relation(item.dataset, bound.get(item.dataset))
-            for item in node.inputs
-        }
-
-
-@contextmanager
-def bench(log: Log, state: State, project: Project, *, commit_id: str, run: str) -> Iterator[Bench]:
-    """Give a bench; what it keeps on local disk is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="clearlake-") as scratch:
-        session = open_session(
-            log, state, settings={"temp_directory": str(Path(scratch) / "spill")}
-        )
-        try:
-            yield Bench(log, state, project, commit_id, run, Path(scratch), session.connection)
-        finally:
-            session.connection.close()
 
 
 def build(at: Bench, node: Node, unit: Unit) -> Result:
@@ -187,7 +104,7 @@ def _run(at: Bench, node: Node, unit: Unit, path: Path) -> None:
             f"COPY ({published}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
         )
     except duckdb.Error as exc:
-        raise failed(at, node, exc) from exc
+        raise failed(at, node, exc, unit.scope) from exc
 
 
 def _without_input(at: Bench, node: Node) -> BuildFailed | None:
@@ -205,8 +122,14 @@ def _values(node: Node, unit: Unit) -> dict[str, str]:
     return layout.partition_values(unit.scope)
 
 
-def failed(at: Bench, node: Node, exc: duckdb.Error) -> LakeError:
-    """Return what it means for a model that DuckDB failed at it."""
+def failed(at: Bench, node: Node, exc: duckdb.Error, scope: str = "") -> LakeError:
+    """Return what it means for a model, or for one scope of it, that DuckDB failed at it."""
+    if at.memory and isinstance(exc, duckdb.OutOfMemoryException):
+        return BuildFailed(
+            f"{node.dataset} {scope} could not be built with the {size(at.memory)} that its worker"
+            f" has for it: {_said(exc)}; give each worker more memory or make the partitions"
+            " smaller"
+        )
     if isinstance(exc, (duckdb.IOException, duckdb.OutOfMemoryException)):
         why = unread_in(at.log.store, str(exc)) or exc
         said = _said(exc) if why is exc else why

@@ -16,7 +16,8 @@ from lake.catalog import fold
 from lake.catalog.entries import Built, Change, CheckResult, Declare, Note, Schema
 from lake.errors import CheckFailed, LakeError
 from lake.models.assemble import Outcome, assemble
-from lake.models.build import Bench, Result, build, failed
+from lake.models.bench import Bench
+from lake.models.build import Result, build, failed
 from lake.models.check import CheckOutcome, Sight, run_check
 from lake.models.checks import Check
 from lake.models.project import Node

@@ -12,7 +12,8 @@ from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.config.period import ALL, Periods
 from lake.errors import LakeError, VersionConflict
-from lake.models.build import Result, bench, build, failed
+from lake.models.bench import bench
+from lake.models.build import Result, build, failed
 from lake.models.discard import discard
 from lake.models.make import Made, Memo, ModelRun, make, memo_of
 from lake.models.project import Node, project
@@ -118,21 +119,31 @@ def due_parts(lake: "Lake", name: str, before: Sequence[Made], periods: Periods 
     return [unit.scope for unit in stale(node, state, units(node, state), periods)]
 
 
-def build_part(lake: "Lake", name: str, scope: str, before: Sequence[Made]) -> Result:
+def build_part(
+    lake: "Lake", name: str, scope: str, before: Sequence[Made], *, memory: int | None = None
+) -> Result:
     """Build one scope of a model, wherever that is; `make_model` takes it as `built`.
+
+    Args:
+        lake: open at the commit that all of this transform see.
+        name: the model.
+        scope: such as `month=2024-01`.
+        before: the models that it waits for.
+        memory: the bytes that DuckDB may take, where something kills who takes more; what does
+            not fit is spilled. Without it, DuckDB takes most of the machine's.
 
     Raises:
         ModelInvalid, BuildFailed, StoreUnavailable: see `build`.
     """
     found = project(lake)
     state = _after(lake, before)
-    with bench(lake.log, state, found, commit_id=lake.new_id(), run=lake.run) as at:
+    with bench(lake.log, state, found, commit_id=lake.new_id(), run=lake.run, memory=memory) as at:
         node = found.chosen([name])[-1]
         unit = next(one for one in units(node, at.state) if one.scope == scope)
         try:
             return build(at, node, unit)
         except duckdb.Error as exc:
-            raise failed(at, node, exc) from exc
+            raise failed(at, node, exc, scope) from exc
 
 
 def _after(lake: "Lake", before: Sequence[Made]) -> State:

@@ -7,7 +7,8 @@ from lake.catalog.entries import Remove, Replace
 from lake.catalog.publish import Draft, publish
 from lake.lake import Lake
 from lake.models.assemble import Outcome, assemble
-from lake.models.build import bench, build
+from lake.models.bench import bench
+from lake.models.build import build
 from lake.models.project import project
 from lake.models.unit import gone, stale, units
 from tests.lakes import copy_of, land, model, shared_lake

@@ -10,7 +10,8 @@ import pytest
 from lake.catalog.state import DataFile, State
 from lake.errors import BuildFailed, ModelInvalid
 from lake.lake import Lake
-from lake.models.build import Bench, Result, bench, build
+from lake.models.bench import Bench, bench
+from lake.models.build import Result, build
 from lake.models.project import project
 from lake.models.unit import units
 from lake.query.sql import file_list
