@@ -112,6 +112,11 @@ def store(request: pytest.FixtureRequest) -> Store:
     return found
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two workers per core: tests wait for servers at least as long as they compute."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name bytes by their argument: archives hold the time, and workers compare names."""
     return argname if isinstance(val, bytes) else None
