@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from lake.config.period import Periods
+from lake.config.period import AT_ONCE, Periods
 from lake.errors import LakeError, SeveralFailed
 from lake.landing import plan as landing
-from lake.landing.land import PARALLEL
 from lake.landing.order import Landing, Order
 from lake.landing.plan import Planned
 from lake.landing.sources import chosen, land_sources, orders, sources
@@ -59,7 +58,7 @@ def elt(
     *,
     since: str | None = None,
     until: str | None = None,
-    at_once: int = PARALLEL,
+    at_once: int = AT_ONCE,
     told: Told = lambda done: None,
 ) -> Elt:
     """Land every source, build every stale model, load every table.

@@ -13,7 +13,7 @@ from lake.catalog.ids import commit_id
 from lake.catalog.log import Log, advance
 from lake.catalog.state import State
 from lake.config import Config
-from lake.config.period import Periods
+from lake.config.period import AT_ONCE, Periods
 from lake.errors import VersionConflict
 from lake.published import Published
 
@@ -221,7 +221,7 @@ class Lake:
         since: str | None = None,
         until: str | None = None,
         force: bool = False,
-        at_once: int = 4,
+        at_once: int = AT_ONCE,
         told: "Told | None" = None,
     ) -> "list[Landing]":
         """Land what the declared sources hold now; one commit per source, each independent.
@@ -306,7 +306,7 @@ class Lake:
         *,
         since: str | None = None,
         until: str | None = None,
-        at_once: int = 4,
+        at_once: int = AT_ONCE,
         told: "Callable[[Done], None]" = lambda done: None,
     ) -> "Elt":
         """Land every source, build every stale model, load every table: what changed.

@@ -21,9 +21,9 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from lake.config.period import AT_ONCE
 from lake.elt import loadable
 from lake.lake import Lake
-from lake.landing.land import PARALLEL
 from lake.landing.sources import sources
 from lake_flows.alerting import heard
 from lake_flows.land import due, land
@@ -49,7 +49,7 @@ def elt(
     since: str | None = None,
     until: str | None = None,
     timezone: str | None = None,
-    at_once: int = PARALLEL,
+    at_once: int = AT_ONCE,
     plan: bool = False,
     warehouse: str | None = None,
     runner: str | None = None,
@@ -92,7 +92,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lake_flows.elt", description=elt.__doc__)
     for name in ("lake", "env", "project", "since", "until", "timezone", "warehouse", "runner"):
         parser.add_argument(f"--{name}")
-    parser.add_argument("--at-once", type=int, default=PARALLEL)
+    parser.add_argument("--at-once", type=int, default=AT_ONCE)
     parser.add_argument("--plan", action="store_true")
     with _ended_by_term(), temporary_settings(OWN_SERVER):
         state = elt(**vars(parser.parse_args(words)), return_state=True)

@@ -13,9 +13,10 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from lake.catalog.codec import build, plain
 from lake.config import Source
+from lake.config.period import AT_ONCE
 from lake.errors import LakeError, VersionConflict, VersionHeld, raise_all
 from lake.lake import Lake
-from lake.landing.land import PARALLEL, Absent, Found, commit, stage_all, stage_one
+from lake.landing.land import Absent, Found, commit, stage_all, stage_one
 from lake.landing.newer import is_appended, land_newer
 from lake.landing.order import Landing, Order, Staged
 from lake.landing.plan import plan as planned
@@ -45,7 +46,7 @@ def land(
     since: str | None = None,
     until: str | None = None,
     timezone: str | None = None,
-    at_once: int = PARALLEL,
+    at_once: int = AT_ONCE,
     plan: bool = False,
     now: datetime | None = None,
 ) -> State[Any]:

@@ -9,13 +9,10 @@ from zoneinfo import available_timezones
 from prefect.runtime import flow_run
 
 from lake.config import expand, literal_secrets, load, url_of
-from lake.config.period import Periods
+from lake.config.period import AT_ONCE, MOST_AT_ONCE, Periods
 from lake.errors import InvalidConfig
 from lake.lake import Lake
-from lake.landing.land import PARALLEL
 from lake.opening import open_lake
-
-MOST_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class Asked:
     since: str | None = None
     until: str | None = None
     timezone: str | None = None
-    at_once: int = PARALLEL
+    at_once: int = AT_ONCE
 
     def __post_init__(self) -> None:
         """Look at all of it."""

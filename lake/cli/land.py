@@ -14,6 +14,7 @@ from lake.cli.complete import source_names
 from lake.cli.output import count, document, line, plain
 from lake.cli.progress import working
 from lake.cli.report import Report
+from lake.config.period import AT_ONCE, MOST_AT_ONCE
 from lake.errors import InvalidName, LakeError, NoSuchSource, raise_all
 from lake.words import counted, size
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 at_once = click.option(
     "--at-once",
-    type=click.IntRange(1, 64),
-    default=4,
+    type=click.IntRange(1, MOST_AT_ONCE),
+    default=AT_ONCE,
     show_default=True,
     metavar="N",
     help="How many partitions are fetched beside each other.",

@@ -31,6 +31,8 @@ _EXAMPLES: dict[Unit, str] = {
     "day": "2024-01-31",
     "hour": "2024-01-31T05",
 }
+AT_ONCE, MOST_AT_ONCE = 4, 64
+"""Partitions of a source that are fetched beside each other: if nothing is said, and at most."""
 
 
 def pattern(unit: Unit) -> str:

@@ -8,13 +8,13 @@ from lake import layout
 from lake.catalog.entries import Change, Declare, File, Hold, Note, Release, Replace, Schema
 from lake.catalog.publish import Draft, publish
 from lake.catalog.state import Partition, PartitionKey, State, data_files
+from lake.config.period import AT_ONCE
 from lake.errors import LakeError, SchemaConflict, SourceMissing, VersionHeld, raise_all
 from lake.landing.explain import explain
 from lake.landing.order import Landing, Order, Outcome, Staged
 from lake.landing.stage import Attempt, Known, recognised, stage
 from lake.schema.admit import Crowd, check_declarations, crowd, prepare, same_keys
 
-PARALLEL = 4
 BULK = 100
 Told = Callable[[Landing], None]
 _REJECTED = "these bytes were taken back, and stay so: --force lands them all the same"
@@ -81,7 +81,7 @@ def stage_all(
     orders: Sequence[Order],
     *,
     force: bool,
-    at_once: int = PARALLEL,
+    at_once: int = AT_ONCE,
 ) -> tuple[list[tuple[Order, Found]], list[LakeError]]:
     """Stage every order, `at_once` at a time; one that fails does not stop the others."""
     state.prefetch((order.dataset, order.partition) for order in orders)

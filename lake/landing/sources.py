@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from lake.catalog.entries import Declare
 from lake.config import Source, source_from_text, source_text, table
+from lake.config.period import AT_ONCE
 from lake.config.reading import KEYS, reading, reading_values
 from lake.config.source import is_python
 from lake.config.table import Table
 from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import LakeError, NoSuchSource, raise_all
-from lake.landing.land import PARALLEL, Told, commit, held, stage_all
+from lake.landing.land import Told, commit, held, stage_all
 from lake.landing.newer import database_order, is_appended, land_newer
 from lake.landing.order import Landing, Order
 from lake.landing.reread import held_orders
@@ -134,7 +135,7 @@ def land_sources(
     since: str | None,
     until: str | None,
     force: bool = False,
-    at_once: int = PARALLEL,
+    at_once: int = AT_ONCE,
     told: Told | None = None,
 ) -> list[Landing]:
     """Land sources one after the other, a commit each; one that fails does not stop the others.
@@ -164,7 +165,7 @@ def land_source(
     since: str | None,
     until: str | None,
     force: bool = False,
-    at_once: int = PARALLEL,
+    at_once: int = AT_ONCE,
     told: Told | None = None,
 ) -> tuple[list[Landing], list[LakeError]]:
     """Land one source as one commit; return what came of it, and what failed."""
