@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import os
 import select
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
@@ -52,7 +52,7 @@ def copy(
                 _refuse_other_count(cursor.rowcount, sum(rows))
                 return rows
         finally:
-            _end(reader, producer, _blocks(pipes, at_hand))
+            _end(reader, producer, pipes, at_hand)
 
 
 def _produce(reader: duckdb.DuckDBPyConnection, selects: Iterable[str], pipes: Pipes) -> list[int]:
@@ -77,20 +77,25 @@ def _write(reader: duckdb.DuckDBPyConnection, select: str, pipes: Pipes) -> int:
         os.close(writing)
 
 
-def _blocks(pipes: Pipes, at_hand: list[int]) -> Iterator[tuple[int, bytes]]:
+def _blocks(
+    pipes: Pipes, at_hand: list[int], idle: Callable[[], None] = lambda: None
+) -> Iterator[tuple[int, bytes]]:
     """Give what comes through the pipes in blocks, each with the number of its pipe.
 
-    `at_hand` holds the pipe that is being read: where an error ends this, another goes on there.
+    Args:
+        pipes: in the order of the SELECTs.
+        at_hand: the pipe that is being read: where an error ends this, another goes on there.
+        idle: called again and again while nothing comes.
     """
     number = 0
     while True:
         if not at_hand:
-            reading = _next(pipes)
+            reading = _next(pipes, idle)
             if reading is None:
                 pipes.put(None)
                 return
             at_hand.append(reading)
-        while block := _read(at_hand[0]):
+        while block := _read(at_hand[0], idle):
             yield number, block
         os.close(at_hand.pop())
         number += 1
@@ -99,17 +104,18 @@ def _blocks(pipes: Pipes, at_hand: list[int]) -> Iterator[tuple[int, bytes]]:
 # A Ctrl-C that comes right before a wait does not end it, so none is without an end.
 
 
-def _next(pipes: Pipes) -> int | None:
+def _next(pipes: Pipes, idle: Callable[[], None]) -> int | None:
     while True:
         with contextlib.suppress(Empty):
             return pipes.get(timeout=_GLANCE_S)
+        idle()
 
 
-def _read(pipe: int) -> bytes:
+def _read(pipe: int, idle: Callable[[], None]) -> bytes:
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     while not poll.poll(_GLANCE_S * 1000):
-        pass
+        idle()
     return os.read(pipe, _BLOCK)
 
 
@@ -141,12 +147,17 @@ def _widen(pipe: int) -> None:
 def _end(
     reader: duckdb.DuckDBPyConnection,
     producer: "Future[list[int]]",
-    blocks: Iterable[tuple[int, bytes]],
+    pipes: Pipes,
+    at_hand: list[int],
 ) -> None:
     """Let the producer come to its end, also where nobody wants its rows any more."""
-    if not producer.done():
-        reader.interrupt()
-    # It may be about to open a pipe, which must not be closed before.
-    for _ in blocks:
+
+    def interrupt() -> None:
+        # Again and again: between two statements there is nothing that it would end.
         if not producer.done():
-            reader.interrupt()  # it may have been between two statements
+            reader.interrupt()
+
+    interrupt()
+    # It may be about to open a pipe, which must not be closed before.
+    for _ in _blocks(pipes, at_hand, interrupt):
+        interrupt()

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -63,12 +64,16 @@ def test_a_server_that_refuses_a_row_takes_none_and_can_be_asked_again(
     assert copy(reader, ["SELECT 1::BIGINT"], server, COPY) == [1]
 
 
+@pytest.mark.parametrize("pause_s", [0, 0.5])
 def test_ctrl_c_in_the_middle_ends_it(
-    reader: duckdb.DuckDBPyConnection, server: "psycopg.Connection[tuple[Any, ...]]"
+    reader: duckdb.DuckDBPyConnection,
+    server: "psycopg.Connection[tuple[Any, ...]]",
+    pause_s: float,
 ) -> None:
     def selects() -> Iterator[str]:
         yield "SELECT i FROM range(900000) r(i)"
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
+        time.sleep(pause_s)  # until it was heard: then it comes between two statements
         yield "SELECT max(hash(i)) % 2 FROM range(100000000000) r(i)"
 
     # Whoever runs the tests may have been started with Ctrl-C ignored.
