@@ -78,7 +78,7 @@ class _Looking:
         self._thread.start()
 
     def _look(self, root: Path) -> None:
-        while not self._over.wait(0.3):
+        while not self._over.wait(0.5):
             self.wrong += look(root)
             self.looks += 1
 
