@@ -19,6 +19,16 @@ os.environ |= {
     "PREFECT_UI_ENABLED": "false",
 }
 os.environ.pop("PREFECT_API_URL", None)
+# So does Ray: it starts no cluster by itself, listens on loopback, tells nobody of it, and a busy
+# machine has time.
+os.environ |= {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": "60",
+    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "60",
+}
 
 
 @pytest.fixture(scope="session")
