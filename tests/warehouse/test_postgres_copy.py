@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -73,7 +72,7 @@ def test_ctrl_c_in_the_middle_ends_it(
     def selects() -> Iterator[str]:
         yield "SELECT i FROM range(900000) r(i)"
         threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
-        time.sleep(pause_s)  # until it was heard: then it comes between two statements
+        threading.Event().wait(pause_s)  # until it was heard: between two statements
         yield "SELECT max(hash(i)) % 2 FROM range(100000000000) r(i)"
 
     # Whoever runs the tests may have been started with Ctrl-C ignored.
