@@ -54,7 +54,7 @@ def load(
         if plan:
             for name, due in planned(lake, wanted, to=looked_up(to), periods=asked.periods).items():
                 if due:
-                    report.add(Row("load", name, "due", note=f"{len(due):,} partitions"))
+                    report.add(Row("load", name, "due", note=counted(len(due), "partition")))
             return
         for table in tracked(wanted, "lake-load-progress"):
             _load(report, lake, where, table, to, asked)

@@ -20,6 +20,7 @@ from lake.warehouse.load import PartitionLoad, TableLoad
 from storage_backends import open_store
 from tests import servers
 from tests.warehouse.bigquery_server import Server, serving
+from tests.warehouse.loads import Publish
 from tests.warehouse.places import Place, by_hand, by_hand_in_bigquery
 
 WAREHOUSES = ["duckdb", "postgres", "bigquery"]
@@ -27,7 +28,6 @@ COLUMNS = (("day", "DATE"), ("trips", "BIGINT"), ("month", "VARCHAR"))
 LAKE = "0b5e"
 
 Month: TypeAlias = tuple[str, Sequence[int]]
-Publish: TypeAlias = Callable[..., TableLoad]
 
 
 @pytest.fixture

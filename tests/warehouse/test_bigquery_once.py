@@ -18,6 +18,7 @@ from lake.warehouse.ledger import Overtaken
 from lake.warehouse.load import TableLoad, TableLoaded, describe, load, reconcile
 from tests.warehouse.bigquery_server import Fault, Request, Server
 from tests.warehouse.killer import Kill, killer
+from tests.warehouse.loads import later
 from tests.warehouse.places import Place
 
 Publish = Callable[..., TableLoad]
@@ -56,17 +57,6 @@ def fresh(server: Server) -> str:
     project = f"p-{uuid.uuid4().hex[:12]}"
     server.engine.attach(project, "lake")
     return project
-
-
-def later(publish: Publish) -> TableLoad:
-    """Return a load that changes, adds and removes partitions, and adds a column."""
-    months = publish(2, {"2024-01": [3, 3], "2024-03": [8]})
-    partitions = (
-        dataclasses.replace(p, select=f"SELECT *, trips AS fee FROM ({p.select})")
-        for p in months.partitions
-    )
-    columns = (*months.columns, ("fee", "BIGINT"))
-    return dataclasses.replace(months, columns=columns, partitions=tuple(partitions))
 
 
 @dataclasses.dataclass(frozen=True)

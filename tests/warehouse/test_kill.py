@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,9 +13,9 @@ import pytest
 from lake.config.period import Periods
 from lake.warehouse.load import TableLoad, load
 from tests.warehouse.killer import Kill, killer
+from tests.warehouse.loads import Publish, later
 
 URL = "duckdb:///w.duckdb"
-Publish: TypeAlias = Callable[..., TableLoad]
 Rows: TypeAlias = list[tuple[object, ...]]
 
 HELD = (
@@ -72,17 +72,6 @@ def test_a_first_load_that_was_killed_anywhere_is_completed(
     start = tmp_path / "start"
     start.mkdir()
     assert sweep(kill, publish(1, {"2024-01": [3, 4]}), start, tmp_path) >= 30
-
-
-def later(publish: Publish) -> TableLoad:
-    """Return a load that changes, adds and removes partitions, and adds a column."""
-    months = publish(2, {"2024-01": [3, 3], "2024-03": [8]})
-    partitions = (
-        dataclasses.replace(p, select=f"SELECT *, trips AS fee FROM ({p.select})")
-        for p in months.partitions
-    )
-    columns = (*months.columns, ("fee", "BIGINT"))
-    return dataclasses.replace(months, columns=columns, partitions=tuple(partitions))
 
 
 def test_a_later_load_that_was_killed_anywhere_is_completed(

@@ -18,6 +18,7 @@ from lake.warehouse.ledger import Overtaken
 from lake.warehouse.load import TableLoad, load
 from tests.warehouse.cut import losing_the_answer_to
 from tests.warehouse.killer import Kill, killer
+from tests.warehouse.loads import later
 from tests.warehouse.places import Place
 
 Publish = Callable[..., TableLoad]
@@ -47,17 +48,6 @@ def held(warehouse: Place) -> list[tuple[Any, ...]]:
     return warehouse.run(
         *(query for (found,), query in zip(there, queries.values(), strict=True) if found)
     )
-
-
-def later(publish: Publish) -> TableLoad:
-    """Return a load that changes, adds and removes partitions, and adds a column."""
-    months = publish(2, {"2024-01": [3, 3], "2024-03": [8]})
-    partitions = (
-        dataclasses.replace(p, select=f"SELECT *, trips AS fee FROM ({p.select})")
-        for p in months.partitions
-    )
-    columns = (*months.columns, ("fee", "BIGINT"))
-    return dataclasses.replace(months, columns=columns, partitions=tuple(partitions))
 
 
 @pytest.mark.parametrize("which", ["first", "later", "part", "rest"])
