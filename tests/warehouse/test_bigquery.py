@@ -26,9 +26,8 @@ from lake.warehouse.bigquery import BigQueryWarehouse, parse
 from lake.warehouse.bigquery_place import EMULATOR
 from lake.warehouse.load import TableLoad, count, describe, holds, load, reconcile
 from tests.warehouse.bigquery_server import Request, Server
+from tests.warehouse.loads import Publish
 from tests.warehouse.places import Place
-
-Publish = Callable[..., TableLoad]
 
 
 @pytest.fixture

@@ -18,10 +18,9 @@ from lake.warehouse.ledger import Overtaken
 from lake.warehouse.load import TableLoad, TableLoaded, describe, load, reconcile
 from tests.warehouse.bigquery_server import Fault, Request, Server
 from tests.warehouse.killer import Kill, killer
-from tests.warehouse.loads import later
+from tests.warehouse.loads import Publish, later
 from tests.warehouse.places import Place
 
-Publish = Callable[..., TableLoad]
 Rows = list[tuple[Any, ...]]
 HELD = {
     "daily": "FROM marts.daily ORDER BY ALL",
