@@ -43,8 +43,9 @@ def _step(wanted: AutomationCore, kept: Automation | None) -> Step:
 
 
 def _told(automation: AutomationCore) -> dict[str, Any]:
+    """Return what two automations are compared by; a trigger's events stay sets, without order."""
     return {
-        "trigger": automation.trigger.model_dump(mode="json", exclude={"id"}),
+        "trigger": automation.trigger.model_dump(exclude={"id"}),
         "actions": [one.model_dump(mode="json") for one in automation.actions],
     }
 
