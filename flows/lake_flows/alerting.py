@@ -21,8 +21,6 @@ def heard(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     Its payload: `subject`, `text`, the `kinds` of news, and the `news` themselves. It comes behind
     the run's state: a run that ended Failed and let nobody hear could not even start.
     """
-    if flow_run.parent_task_run_id is not None:
-        return  # a subflow: its parent tells
     document = state.result(raise_on_failure=False)
     if not isinstance(document, dict):
         return

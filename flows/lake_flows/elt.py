@@ -1,5 +1,6 @@
-"""The flow `elt`: land, transform and load as subflows. `python -m lake_flows.elt` runs it.
+"""The flow `elt`: land, transform and load in one run. `python -m lake_flows.elt` runs it.
 
+The stages are no subflows: each would cost a second, in which Prefect waits for its heartbeat.
 A stage with nothing declared is left out. What fails stops only what hangs on it, and the run ends
 Failed. Safe to kill anywhere, to run twice, and to run beside itself.
 """
@@ -24,14 +25,14 @@ from prefect.settings import (
 from lake.config.period import AT_ONCE
 from lake.elt import loadable
 from lake.lake import Lake
-from lake.landing.sources import sources
+from lake.landing.sources import chosen, sources
 from lake_flows.alerting import heard
-from lake_flows.land import due, land
-from lake_flows.load import load
+from lake_flows.land import due, land_all
+from lake_flows.load import load_all
 from lake_flows.report import Report
 from lake_flows.reported import reported
-from lake_flows.transform import transform
-from lake_flows.where import here, warehouse_named
+from lake_flows.transform import transform_all
+from lake_flows.where import Asked, Where, here, warehouse_named
 
 # Of the temporary server, which runs where none is configured.
 OWN_SERVER = {
@@ -64,27 +65,39 @@ def elt(
         until: the last one.
         timezone: the zone in which periods are counted; the lake's if not said.
         at_once: how many partitions of a source are fetched beside each other.
-        plan: only say what each stage would do now; nothing is fetched or written.
+        plan: only say what each stage would do now.
         runner: `dask://HOST:PORT` or `ray://HOST:PORT`, whose workers build the partitions.
-        warehouse: its URL, or `block:NAME`, in place of the configured one; secrets as `${NAME}`.
+        warehouse: its URL, or `block:NAME`, in place of the configured one.
     """
-    where, now, to = here(lake, env, project), due(), warehouse_named(warehouse)
-    place = {"lake": lake, "env": env, "project": project, "plan": plan}
-    asked, when = {"since": since, "until": until}, {"timezone": timezone, "at_once": at_once}
+    where, to = here(lake, env, project), warehouse_named(warehouse)
+    asked = Asked(since, until, timezone, at_once)
 
     def work(lake: Lake, report: Report) -> None:
-        if sources(lake):
-            report.take(land(**place, **asked, **when, now=now, return_state=True))
-        report.take(transform(**place, **asked, runner=runner, return_state=True))
-        if tables := _loadable(lake, report):
-            report.take(load(**place, **asked, tables=tables, warehouse=to, return_state=True))
+        _stages(lake, report, where, asked, to, runner, plan=plan)
 
     return reported("elt", where, work)
 
 
-def _loadable(lake: Lake, report: Report) -> list[str]:
+def _stages(
+    lake: Lake,
+    report: Report,
+    where: Where,
+    asked: Asked,
+    to: str | None,
+    runner: str | None,
+    *,
+    plan: bool,
+) -> None:
+    """Go through the stages; what ends one of them does not end the next."""
+    if sources(lake):
+        with report.goes_on():
+            land_all(lake, report, where, chosen(lake, ()), asked, due(), plan=plan)
     lake.refresh()
-    return loadable(lake, report.failed("transform"))
+    with report.goes_on():
+        transform_all(lake, report, where, [], asked, runner, plan=plan)
+    lake.refresh()
+    if tables := loadable(lake, report.failed("transform")):
+        load_all(lake, report, where, tables, to, asked, plan=plan)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -1,9 +1,9 @@
-"""The flow `land`: a task stages each partition of a source, and one commits them."""
+"""The flow `land`: a task stages each new partition of a source, and one commits them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from lake.catalog.codec import build, plain
+from lake.catalog.state import State as LakeState
 from lake.config import Source
 from lake.config.period import AT_ONCE
 from lake.errors import LakeError, VersionConflict, VersionHeld, raise_all
@@ -28,13 +29,19 @@ from lake_flows.alerting import heard
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
-from lake_flows.step import failure, step
+from lake_flows.step import outcome, step
 from lake_flows.where import Asked, Where, here
 
 KINDS: dict[str, type[Found]] = {"staged": Staged, "known": Known, "absent": Absent}
 Document = dict[str, Any]
 Runner: TypeAlias = TaskRunner["PrefectFuture[Document]"]
-Staging = Sequence["PrefectFuture[Document]"]
+
+
+class _Staging(NamedTuple):
+    """Of one source: what it says has not changed, and the tasks that stage the rest."""
+
+    unchanged: list[Document]
+    futures: Sequence["PrefectFuture[Document]"]
 
 
 @flow(name="land", on_completion=[heard], on_failure=[heard])
@@ -68,13 +75,27 @@ def land(
         now: the time that periods are counted to; the scheduled one if not said.
     """
     where, asked = here(lake, env, project), Asked(since, until, timezone, at_once)
-    at = (now or due()).isoformat()
 
     def work(lake: Lake, report: Report) -> None:
-        do = _plan if plan else _land
-        do(lake, report, where, chosen(lake, sources or ()), asked, at)
+        wanted = chosen(lake, sources or ())
+        land_all(lake, report, where, wanted, asked, now or due(), plan=plan)
 
     return reported("land", where, work)
+
+
+def land_all(
+    lake: Lake,
+    report: Report,
+    where: Where,
+    wanted: list[Source],
+    asked: Asked,
+    at: datetime,
+    *,
+    plan: bool,
+) -> None:
+    """Land sources, or plan to, in the flow run of this context."""
+    do = _plan if plan else _land
+    do(lake, report, where, wanted, asked, at.isoformat())
 
 
 def _plan(
@@ -104,9 +125,9 @@ def _land(
                 told = {"where": where, "source": one.name, "at": at}
                 appended.append((one, runner.submit(append_newer, told)))
             else:
-                whole.append((one, _stage(runner, report, where, one.name, asked, at)))
-        for source, futures in whole:
-            for landing in _commit(report, where, source.name, asked, at, futures):
+                whole.append((one, _stage(runner, lake, report, where, one.name, asked, at)))
+        for source, staging in whole:
+            for landing in _commit(report, where, source.name, asked, at, staging):
                 _tell(report, lake, source, landing)
         for source, future in appended:
             for landing in _appended(report, future):
@@ -118,11 +139,11 @@ def _land(
 
 def _appended(report: Report, future: "PrefectFuture[Document]") -> Iterator[Landing]:
     future.wait()
-    error = failure(future.state)
-    if error:
-        report.fail(error)
+    found = outcome(future.state)
+    if isinstance(found, Exception):
+        report.fail(found)
     else:
-        yield build(Landing, future.result())
+        yield build(Landing, found)
 
 
 def due() -> datetime:
@@ -133,42 +154,54 @@ def due() -> datetime:
 
 
 def _stage(
-    runner: Runner, report: Report, where: Where, source: str, asked: Asked, at: str
-) -> Staging:
+    runner: Runner,
+    lake: Lake,
+    report: Report,
+    where: Where,
+    source: str,
+    asked: Asked,
+    at: str,
+) -> _Staging:
+    """Let a task stage each partition, but those that the source says have not changed."""
     try:
-        partitions = list(orders_of(where, source, asked, at))
+        wanted = orders_of(where, source, asked, at)
     except LakeError as error:
         report.fail(error)
-        return []
-    return [
-        runner.submit(
-            stage_partition,
-            {"where": where, "source": source, "partition": text, "asked": asked, "at": at},
-        )
-        for text in partitions
+        return _Staging([], [])
+    unchanged: list[Document] = []
+    if sum(_is_here(lake.state, order) for order in wanted.values()) > 1:
+        found = outcome(ask_source(where, source, asked, at, return_state=True))
+        # What could not be asked is staged: that says why.
+        unchanged = [] if isinstance(found, Exception) else found
+    known = {one["partition"] for one in unchanged}
+    said = {"where": where, "source": source, "asked": asked, "at": at}
+    futures = [
+        runner.submit(stage_partition, {**said, "partition": text})
+        for text in wanted
+        if text not in known
     ]
+    return _Staging(unchanged, futures)
 
 
 def _commit(
-    report: Report, where: Where, source: str, asked: Asked, at: str, futures: Staging
+    report: Report, where: Where, source: str, asked: Asked, at: str, staging: _Staging
 ) -> list[Landing]:
     """Commit what could be staged, whatever failed beside it."""
-    staged = []
-    for future in tracked(futures, "lake-land-progress"):
+    staged = staging.unchanged
+    for future in tracked(staging.futures, "lake-land-progress"):
         future.wait()
-        error = failure(future.state)
-        if error:
-            report.fail(error)
+        found = outcome(future.state)
+        if isinstance(found, Exception):
+            report.fail(found)
         else:
-            staged.append(future.result())
+            staged.append(found)
     if not staged:
         return []
-    state = commit_source(where, source, staged, asked, at, return_state=True)
-    error = failure(state)
-    if error:
-        report.fail(error)
+    landed = outcome(commit_source(where, source, staged, asked, at, return_state=True))
+    if isinstance(landed, Exception):
+        report.fail(landed)
         return []
-    return [build(Landing, document) for document in state.result()]
+    return [build(Landing, document) for document in landed]
 
 
 def _tell(report: Report, lake: Lake, source: Source, landing: Landing) -> None:
@@ -189,6 +222,28 @@ def _tell(report: Report, lake: Lake, source: Source, landing: Landing) -> None:
         report.fail(VersionHeld(f"{landing.name} is held: {landing.note}"))
 
 
+@step("ask {source}")
+def ask_source(where: Where, source: str, asked: Asked, at: str) -> list[Document]:
+    """Ask for what the lake has whether it has changed; what has is fetched by tasks of its own.
+
+    Returns:
+        What has not changed, as `stage_partition` would tell it.
+    """
+    lake = where.open()
+    there = [
+        order
+        for order in orders_of(where, source, asked, at).values()
+        if _is_here(lake.state, order)
+    ]
+    return [
+        _found(one.order.partition, one.known) for one in planned(lake.state, there) if one.known
+    ]
+
+
+def _is_here(state: LakeState, order: Order) -> bool:
+    return state.partition(order.dataset, order.partition).versions > 0
+
+
 @step("stage {source} {partition}")
 def stage_partition(where: Where, source: str, partition: str, asked: Asked, at: str) -> Document:
     """Bring one partition's bytes into the bucket, unless the lake has them; nobody sees them.
@@ -198,7 +253,10 @@ def stage_partition(where: Where, source: str, partition: str, asked: Asked, at:
     """
     lake = where.open()
     order = orders_of(where, source, asked, at)[partition]
-    found = stage_one(_attempt(lake), lake.state, order)
+    return _found(partition, stage_one(_attempt(lake), lake.state, order))
+
+
+def _found(partition: str, found: Found) -> Document:
     kind = next(name for name, one in KINDS.items() if isinstance(found, one))
     return {"partition": partition, "kind": kind, "found": plain(found)}
 
@@ -222,8 +280,11 @@ def commit_source(
     can be published no longer, the same partitions are landed anew.
     """
     lake, known = where.open(), orders_of(where, source, asked, at)
+    told = {one["partition"]: one for one in staged}
     found: list[tuple[Order, Found]] = [
-        (known[one["partition"]], build(KINDS[one["kind"]], one["found"])) for one in staged
+        (order, build(KINDS[told[text]["kind"]], told[text]["found"]))
+        for text, order in known.items()
+        if text in told
     ]
     declared = _source(lake, source)
     try:

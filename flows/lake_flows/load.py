@@ -16,7 +16,7 @@ from lake_flows.alerting import heard
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
-from lake_flows.step import failure, step
+from lake_flows.step import outcome, step
 from lake_flows.where import Asked, Where, here, looked_up, warehouse_named
 
 Document = dict[str, Any]
@@ -50,16 +50,29 @@ def load(
     where, to, asked = here(lake, env, project), warehouse_named(warehouse), Asked(since, until)
 
     def work(lake: Lake, report: Report) -> None:
-        wanted = chosen(lake, tables or ())
-        if plan:
-            for name, due in planned(lake, wanted, to=looked_up(to), periods=asked.periods).items():
-                if due:
-                    report.add(Row("load", name, "due", note=counted(len(due), "partition")))
-            return
-        for table in tracked(wanted, "lake-load-progress"):
-            _load(report, lake, where, table, to, asked)
+        load_all(lake, report, where, chosen(lake, tables or ()), to, asked, plan=plan)
 
     return reported("load", where, work)
+
+
+def load_all(
+    lake: Lake,
+    report: Report,
+    where: Where,
+    wanted: list[str],
+    to: str | None,
+    asked: Asked,
+    *,
+    plan: bool,
+) -> None:
+    """Load tables, or plan to, in the flow run of this context."""
+    if plan:
+        for name, due in planned(lake, wanted, to=looked_up(to), periods=asked.periods).items():
+            if due:
+                report.add(Row("load", name, "due", note=counted(len(due), "partition")))
+        return
+    for table in tracked(wanted, "lake-load-progress"):
+        _load(report, lake, where, table, to, asked)
 
 
 def _changed_in(lake: Lake, table: str) -> int:
@@ -71,13 +84,12 @@ def _load(
     report: Report, lake: Lake, where: Where, table: str, warehouse: str | None, asked: Asked
 ) -> None:
     changed_in = _changed_in(lake, table)
-    state = load_table(where, table, warehouse, changed_in, asked, return_state=True)
-    error = failure(state)
-    if error:
-        report.add(Row("load", table, "failed", note=public(error)))
-        report.fail(error)
+    found = outcome(load_table(where, table, warehouse, changed_in, asked, return_state=True))
+    if isinstance(found, Exception):
+        report.add(Row("load", table, "failed", note=public(found)))
+        report.fail(found)
         return
-    loaded = build(TableLoaded, state.result())
+    loaded = build(TableLoaded, found)
     touched = len(loaded.loaded) + len(loaded.removed)
     report.add(
         Row(

@@ -12,7 +12,7 @@ from lake.query.attach import refresh
 from lake_flows.alerting import heard
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
-from lake_flows.step import failure, step
+from lake_flows.step import outcome, step
 from lake_flows.where import Where, here
 
 
@@ -31,12 +31,11 @@ def maintain(
 
     def work(lake: Lake, report: Report) -> None:
         for task, name in ((write_checkpoint, "checkpoint"), (write_catalog, "catalog.duckdb")):
-            state = task(where, lake.commit, return_state=True)
-            error = failure(state)
-            if error:
-                report.fail(error)
+            found = outcome(task(where, lake.commit, return_state=True))
+            if isinstance(found, Exception):
+                report.fail(found)
             else:
-                report.add(Row("maintain", name, state.result()))
+                report.add(Row("maintain", name, found))
 
     return reported("maintain", where, work)
 

@@ -1,11 +1,11 @@
 """What a flow run did so far: partitions, models and tables, checks, drift, and what failed."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
 from lake.errors import LakeError, SeveralFailed
@@ -78,8 +78,6 @@ class Report:
     drift: list[Drift] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    is_taken: bool = False
-    """Whether what it holds was told by subflows already."""
 
     def add(self, row: Row) -> None:
         """Keep what became of something, and log it."""
@@ -98,16 +96,13 @@ class Report:
         bad = ("failed", "withheld")
         return {row.name for row in self.rows if row.stage == stage and row.outcome in bad}
 
-    def take(self, state: State[Any]) -> None:
-        """Take over what a subflow reported with its final state."""
-        found = state.result(raise_on_failure=False)
-        self.is_taken = True
-        if isinstance(found, dict):
-            other = Report.of(found)
-            for name in ("rows", "checks", "drift", "silent", "errors"):
-                getattr(self, name).extend(getattr(other, name))
-        elif not state.is_completed():
-            self.errors.append(state.message or f"the subflow ended {state.name}")
+    @contextmanager
+    def goes_on(self) -> Iterator[None]:
+        """Keep what ends one stage of a run; the next goes on."""
+        try:
+            yield
+        except LakeError as error:
+            self.fail(error)
 
     @property
     def headline(self) -> str:

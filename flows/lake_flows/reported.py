@@ -15,7 +15,6 @@ from prefect.states import Completed, Failed
 from lake.catalog.entries import Note
 from lake.catalog.state import State as LakeState
 from lake.config import recorded
-from lake.errors import LakeError
 from lake.lake import Lake
 from lake.query.attach import refresh
 from lake_flows import events
@@ -30,16 +29,15 @@ def reported(flow: str, where: Where, work: Callable[[Lake, Report], None]) -> S
     `catalog.duckdb` is made anew behind whatever the work published.
     """
     report = Report(flow)
-    lake, before = None, 0
-    try:
+    lake: Lake | None = None
+    before = 0
+    with report.goes_on():
         lake = where.open()
         report.lake, before = lake.log.identity.id, lake.commit
         work(lake, report)
         if lake.refresh() != before:
             refresh(lake.log, lake.state)
-    except LakeError as error:
-        report.fail(error)
-    if lake and not report.is_taken:
+    if lake is not None:
         report.drift += drifted(lake.state, before, where.run)
         events.told(report.lake, report.rows)
     _keep(report, lake, before)

@@ -56,17 +56,17 @@ def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 def may_pass(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     """Tell whether a task that failed is worth another try."""
-    return run.run_count <= RETRIES and is_transient(failure(state))
+    error = outcome(state)
+    return run.run_count <= RETRIES and isinstance(error, Exception) and is_transient(error)
 
 
-def is_transient(error: Exception | None) -> bool:
+def is_transient(error: Exception) -> bool:
     """Tell whether an error may go away by itself; all that raises such is safe to try again."""
     if isinstance(error, SeveralFailed):
         return any(map(is_transient, error.errors))
     return isinstance(error, TRANSIENT) and not isinstance(error, StoreRefused)
 
 
-def failure(state: State[Any]) -> Exception | None:
-    """Return what a run failed with; None if it did not."""
-    found = state.result(raise_on_failure=False)
-    return found if isinstance(found, Exception) else None
+def outcome(state: State[Any]) -> Any:
+    """Return what a task returned, or the error that it failed with."""
+    return state.result(raise_on_failure=False)

@@ -25,7 +25,7 @@ from lake_flows.parts import parts
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
-from lake_flows.step import failure, is_transient, step
+from lake_flows.step import is_transient, outcome, step
 from lake_flows.where import Asked, Where, here
 
 Document = dict[str, Any]
@@ -65,17 +65,31 @@ def transform(
         plan: only say what would be built and why.
         runner: `dask://HOST:PORT` or `ray://HOST:PORT`, whose workers build the partitions.
     """
-    where, names, asked = here(lake, env, project), models or [], Asked(since, until)
+    where, asked = here(lake, env, project), Asked(since, until)
 
     def work(lake: Lake, report: Report) -> None:
-        if plan:
-            for run in planned(lake, names, asked.periods):
-                report.add(Row("transform", run.dataset, "stale", note=run.note))
-        else:
-            with cluster(runner) as workers:
-                _transform(lake, report, where, names, asked, workers)
+        transform_all(lake, report, where, models or [], asked, runner, plan=plan)
 
     return reported("transform", where, work)
+
+
+def transform_all(
+    lake: Lake,
+    report: Report,
+    where: Where,
+    names: list[str],
+    asked: Asked,
+    runner: str | None,
+    *,
+    plan: bool,
+) -> None:
+    """Build, check and publish models, or plan to, in the flow run of this context."""
+    if plan:
+        for run in planned(lake, names, asked.periods):
+            report.add(Row("transform", run.dataset, "stale", note=run.note))
+        return
+    with cluster(runner) as workers:
+        _transform(lake, report, where, names, asked, workers)
 
 
 def _transform(
@@ -94,11 +108,11 @@ def _transform(
     if not made:
         return
     state = publish_models(where, lake.commit, names, asked, list(made.values()), return_state=True)
-    error = failure(state)
-    if error:
-        report.fail(error)
+    published = outcome(state)
+    if isinstance(published, Exception):
+        report.fail(published)
         return
-    for document in state.result():
+    for document in published:
         run = build(ModelRun, document)
         _tell(report, lake, found.nodes[run.dataset], run)
 
@@ -123,13 +137,12 @@ def _make(
     except LakeError as exc:
         return _document(lake, Made(ModelRun(node.dataset, "failed", note=public(exc))))
     state = make(where, lake.commit, name, text, asked, before, built, return_state=True)
-    error = failure(state)
-    if error is None:
-        document: Document = state.result()
-        return document
-    if isinstance(error, ModelFailed):
-        return error.document
-    return _document(lake, Made(ModelRun(node.dataset, "failed", note=public(error))))
+    found: Document | Exception = outcome(state)
+    if isinstance(found, ModelFailed):
+        return found.document
+    if isinstance(found, Exception):
+        return _document(lake, Made(ModelRun(node.dataset, "failed", note=public(found))))
+    return found
 
 
 def _tell(report: Report, lake: Lake, node: Node, run: ModelRun) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from lake.catalog.state import Partition, State, Version
 from lake.errors import LakeError, SourceMissing
 from lake.landing.order import Order
-from lake.landing.stage import content_of, recognised, sha256_of
+from lake.landing.stage import Known, content_of, recognised, sha256_of
 from lake.sources.glance import Glance, glance
 
 What = Literal["missing", "changed", "unknown", "unchanged", "not yet", "gone", "failed"]
@@ -24,6 +24,7 @@ class Planned:
     Attributes:
         version: the partition's newest version; 0 for none.
         bytes: how many would be fetched; None where the source does not say.
+        known: what staging what is `unchanged` would find.
         error: why that cannot be told.
     """
 
@@ -31,6 +32,7 @@ class Planned:
     what: What
     version: int
     bytes: int | None = None
+    known: Known | None = None
     error: LakeError | None = None
 
 
@@ -69,8 +71,9 @@ def _looked_at(partition: Partition, order: Order) -> Planned:
     current, number = partition.current, partition.versions
     seen = [glance(url, etag=_etag(current, order, url)) for url in order.urls]
     there = [one for one in seen if one]
-    if len(there) < len(seen) or (number and _is_here(partition, order, there)):
-        return Planned(order, "unchanged", number)
+    known = Known() if len(there) < len(seen) else _known(partition, order, there)
+    if known:
+        return Planned(order, "unchanged", number, known=known)
     sizes = [one.bytes for one in there]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     if current is None:
@@ -84,14 +87,17 @@ def _etag(current: Version | None, order: Order, url: str) -> str:
     return origin.get("etag", "") if len(order.urls) == 1 and origin.get("url") == url else ""
 
 
-def _is_here(partition: Partition, order: Order, there: Sequence[Glance]) -> bool:
-    """Tell whether the lake has what is there: the same bytes, or as far as a server tells."""
+def _known(partition: Partition, order: Order, there: Sequence[Glance]) -> Known | None:
+    """Recognise what is there: by its bytes, or as far as a server tells."""
+    if not partition.versions:
+        return None
     paths = [one.path for one in there if one.path]
     if len(paths) == len(there):
         content = content_of([sha256_of(path) for path in paths])
-        return recognised(partition, content, order.reading) is not None
+        return recognised(partition, content, order.reading)
     if partition.current is None or len(there) > 1:
-        return False
+        return None
     origin = partition.current.landed.origin
     dated = there[0].last_modified
-    return bool(dated) and "etag" not in origin and dated == origin.get("last_modified")
+    is_old = bool(dated) and "etag" not in origin and dated == origin.get("last_modified")
+    return Known() if is_old else None
