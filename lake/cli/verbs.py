@@ -25,6 +25,7 @@ VERBS = {
     "log": "the commits, newest first",
     "diff": "what is different between two versions, snapshots or commits",
     "sql": "query the lake; alone, a prompt",
+    "browse": "look around in the lake with a web browser, until Ctrl-C",
     "get": "write the original bytes into a folder",
     "files": "the files' URLs, or a statement that reads them",
     "attach": "write a DuckDB file with the lake's views",

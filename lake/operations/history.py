@@ -41,7 +41,7 @@ def commits(lake: "Lake", span: Span = ALL) -> list[dict[str, Any]]:
     Raises:
         NoSuchVersion, InvalidAddress: a limit names no commit, tag or time.
     """
-    where = _where(lake, span, "commit")
+    where = bounds(lake, span, "commit")
     return rows(lake.state, f"{_COMMITS} WHERE {where} ORDER BY commit DESC {_limit(span)}")
 
 
@@ -55,12 +55,12 @@ def versions(lake: "Lake", text: str, span: Span = ALL) -> list[dict[str, Any]]:
     address = addresses.parse(text)
     state = addresses.state_of(lake.log, lake.state, address)
     addresses.find_dataset(state, address.dataset)
-    where = f"dataset = {literal(address.dataset)} AND {_where(lake, span, 'v.commit')}"
+    where = f"dataset = {literal(address.dataset)} AND {bounds(lake, span, 'v.commit')}"
     if address.partition:
         partition = addresses.find_partition(state, address).text
         where += f" AND partition = {literal(partition)}"
     found = rows(state, f"{_VERSIONS} WHERE {where} ORDER BY v.commit DESC, partition")
-    found += _renames(state, address.dataset, _where(lake, span, "commit"))
+    found += _renames(state, address.dataset, bounds(lake, span, "commit"))
     found.sort(key=lambda one: -int(one["commit"]))
     return found[: span.limit]
 
@@ -92,7 +92,12 @@ def _limit(span: Span) -> str:
     return "" if span.limit is None else f"LIMIT {int(span.limit)}"
 
 
-def _where(lake: "Lake", span: Span, column: str) -> str:
+def bounds(lake: "Lake", span: Span, column: str) -> str:
+    """Return a condition on a column of commits that a span means.
+
+    Raises:
+        NoSuchVersion, InvalidAddress: a limit names no commit, tag or time.
+    """
     parts = ["true"]
     if span.until is not None:
         parts.append(f"{column} <= {snapshot.resolve(lake.log, lake.state, span.until)}")

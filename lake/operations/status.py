@@ -99,7 +99,7 @@ def status(lake: "Lake") -> Status:
         lake=lake.url,
         commit=lake.commit,
         sources=tuple(_source(lake.state, one, now) for one in sources(lake).values()),
-        held=tuple(_held(lake.state)),
+        held=tuple(held(lake.state)),
         stale=tuple(Stale(run.dataset, run.note) for run in stale),
         loads=tuple(rows(lake.state, _LOADS)),
         drifted=tuple(_drifted(lake.state, now)),
@@ -116,11 +116,11 @@ def _source(state: State, source: Source, now: datetime) -> SourceStatus:
         source.name,
         files[-1].partition if files else "",
         dataset.changed_at if dataset else "",
-        _late(source.expect_every, dataset.changed_at if dataset else "", now),
+        late(source.expect_every, dataset.changed_at if dataset else "", now),
     )
 
 
-def _late(expected: timedelta | None, changed_at: str, now: datetime) -> str:
+def late(expected: timedelta | None, changed_at: str, now: datetime) -> str:
     """Say by how much a source is late: nothing new came for longer than was expected."""
     if not changed_at:
         return "nothing landed yet"
@@ -133,7 +133,8 @@ def _late(expected: timedelta | None, changed_at: str, now: datetime) -> str:
     return duration_text(max(whole, timedelta(minutes=1)))
 
 
-def _held(state: State) -> list[Held]:
+def held(state: State) -> list[Held]:
+    """Return the versions that are kept and newer than what is current."""
     return [
         Held(name, partition.text, version.number, version.commit, version.reason)
         for name, dataset in sorted(state.datasets.items())

@@ -1,0 +1,185 @@
+"""The application: from a request to a page, its JSON, or one line that says why not."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lake.browser import failures, login, pages
+from lake.browser.ask import Ask
+from lake.browser.document import encoded
+from lake.browser.guard import HEADERS, Guard
+from lake.browser.render import ASSETS, asset, asset_path, render
+from lake.browser.routes import Route, resolve
+from lake.browser.snapshot import Snapshot
+from lake.browser.window import Window
+from lake.errors import LakeError
+from lake.version import VERSION
+
+log = logging.getLogger("lake.browser")
+_KEPT_BYTES = 48 << 20
+_FOREVER = "public, max-age=31536000, immutable"
+_ASK_AGAIN = "private, no-cache"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The bytes of an answer that may be given again."""
+
+    body: bytes
+    media_type: str
+    status: int = 200
+
+
+class _Kept:
+    """The answers given last, as far as they have room."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: OrderedDict[tuple[str, ...], _Answer] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: tuple[str, ...]) -> _Answer | None:
+        with self._lock:
+            found = self._found.get(key)
+            if found:
+                self._found.move_to_end(key)
+            return found
+
+    def put(self, key: tuple[str, ...], answer: _Answer) -> None:
+        with self._lock:
+            if key in self._found:
+                return
+            self._found[key] = answer
+            self._bytes += len(answer.body)
+            while self._bytes > _KEPT_BYTES:
+                _, gone = self._found.popitem(last=False)
+                self._bytes -= len(gone.body)
+
+
+class App:
+    """The ASGI application of one lake."""
+
+    def __init__(self, window: Window, guard: Guard) -> None:
+        self.window = window
+        self.guard = guard
+        self._kept = _Kept()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; nothing is kept between two of them but what was worked out."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        response = await self._answered(request)
+        for name, text in HEADERS.items():
+            response.headers.setdefault(name, text)
+        await response(scope, receive, send)
+
+    async def _answered(self, request: Request) -> Response:
+        headers, peer = request.headers, request.client.host if request.client else ""
+        path = request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or "/"
+        refused = self.guard.refusal(request.method, headers)
+        if refused:
+            return failures.page(403, "Not from there", refused)
+        if path.startswith("/assets/"):
+            return _asset(path)
+        if path == "/login":
+            return await login.answer(request, self.guard)
+        if not self.guard.lets_in(headers, peer):
+            return login.asked(request, path)
+        if request.method not in ("GET", "HEAD"):
+            return failures.page(405, "Only to look at", "Nothing can be written here.")
+        try:
+            return await self._page(request, path)
+        except LakeError as error:
+            log.info("%s: %s", path, error)
+            return failures.of(error, _ask(request, path, {}), self.window)
+
+    async def _page(self, request: Request, path: str) -> Response:
+        route = resolve(path)
+        if route is None:
+            return failures.page(404, "No such page", "Look at the address.")
+        ask = _ask(request, path.removesuffix(".json") if route.is_json else path, route.places)
+        special = pages.SPECIAL.get(route.name)
+        if special:
+            shot = await run_in_threadpool(self.window.at, ask.at)
+            found = await special(request, shot, ask, route)
+            if isinstance(found, Response):
+                return found
+        return await run_in_threadpool(self._plain, route, ask, request.headers)
+
+    def _plain(self, route: Route, ask: Ask, headers: Mapping[str, str]) -> Response:
+        shot, away = self.window.at(ask.at), self.window.away
+        tag = f'"{shot.commit}-{VERSION}-{ask.now:%Y%m%d%H%M}{"-away" if away else ""}"'
+        if headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=_caching(tag))
+        query = tuple(f"{name}={text}" for name, text in sorted(ask.query.items()))
+        key = (tag, ask.path, str(route.is_json), *query)
+        answer = self._kept.get(key)
+        if answer is None:
+            answer = self._made(route, ask, shot)
+            self._kept.put(key, answer)
+        return Response(
+            answer.body, answer.status, media_type=answer.media_type, headers=_caching(tag)
+        )
+
+    def _made(self, route: Route, ask: Ask, shot: Snapshot) -> _Answer:
+        page = pages.PAGES[route.name]
+        document = page.make(shot, ask)
+        if route.is_json:
+            return _Answer(encoded(document), "application/json")
+        values = {"page": document, "shot": shot, "nav": page.nav, "away": self.window.away}
+        body = render(page.template, ask, **values).encode(errors="replace")
+        return _Answer(body, "text/html; charset=utf-8")
+
+
+def _ask(request: Request, path: str, places: Mapping[str, str]) -> Ask:
+    text = request.scope.get("query_string", b"").decode("latin-1")
+    try:
+        said = parse_qs(text, keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        said = {}
+    query = {name: found[-1] for name, found in said.items()}
+    return Ask(path, query, datetime.now(UTC), query.get("at", ""), places)
+
+
+def _caching(tag: str) -> dict[str, str]:
+    return {"ETag": tag, "Cache-Control": _ASK_AGAIN, "Vary": "Cookie"}
+
+
+def _asset(path: str) -> Response:
+    name = path.rpartition("/")[2]
+    if name not in ASSETS or path != asset_path(name):
+        return failures.page(404, "No such page", "Look at the address.")
+    return Response(asset(name), media_type=ASSETS[name], headers={"Cache-Control": _FOREVER})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def application(window: Window, guard: Guard) -> ASGIApp:
+    """Return the application of one lake; what fails within it is a page, and is logged."""
+    return ServerErrorMiddleware(App(window, guard), handler=_failed)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    response = failures.page(500, "That went wrong", "The server's own output says what happened.")
+    response.headers.update(HEADERS)
+    return response

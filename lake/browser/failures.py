@@ -1,0 +1,84 @@
+"""Pages for what cannot be shown: what happened, and what to do; no path, secret or stack."""
+
+from starlette.responses import Response
+
+from lake import errors
+from lake.browser.ask import Ask
+from lake.browser.render import render
+from lake.browser.window import Window
+
+_MISSING = (
+    errors.NoSuchDataset,
+    errors.NoSuchPartition,
+    errors.NoSuchVersion,
+    errors.InvalidName,
+)
+_WORDS: dict[type[errors.LakeError], tuple[int, str, str]] = {
+    errors.LakeTooNew: (
+        503,
+        "Written by a newer Clearlake",
+        "A newer version wrote this lake. Whoever runs this server upgrades it with"
+        " pip install --upgrade clearlake.",
+    ),
+    errors.StoreRefused: (
+        503,
+        "The lake does not let us in",
+        "Its store refuses this server's credentials: they may have expired. This page works again"
+        " once they are renewed.",
+    ),
+    errors.StoreUnavailable: (
+        503,
+        "The lake cannot be reached",
+        "Its store does not answer. Nothing is lost; this page works again once it does.",
+    ),
+    errors.LogDamaged: (
+        503,
+        "The lake's log is damaged",
+        "Whoever looks after the lake runs lake verify, which says where.",
+    ),
+    errors.VersionExpired: (
+        410,
+        "No longer kept",
+        "The garbage collector has deleted this version; newer ones are there.",
+    ),
+    errors.FileDamaged: (
+        502,
+        "A file is damaged",
+        "Its bytes are not those that were landed: see its version's page. The rest is unaffected.",
+    ),
+    errors.NoSuchLake: (503, "No lake here", "There is no lake at the place this server looks at."),
+}
+
+
+def of(error: errors.LakeError, ask: Ask, window: Window) -> Response:
+    """Return the page about an error of the lake's."""
+    for kind, (status, title, text) in _WORDS.items():
+        if isinstance(error, kind):
+            return page(status, title, text)
+    if isinstance(error, _MISSING):
+        return page(404, "Not there", _sentence(error), back=ask.link("/"))
+    if isinstance(error, errors.InvalidAddress):
+        return page(400, "That cannot be", _sentence(error), back=ask.link("/"))
+    return page(500, "That went wrong", "The server's own output says what happened.")
+
+
+def page(status: int, title: str, text: str, *, back: str = "/") -> Response:
+    """Return a page that says what cannot be shown."""
+    from datetime import UTC, datetime
+
+    ask = Ask("/", {}, datetime.now(UTC))
+    body = render("failure", ask, status=status, title=title, text=text, back=back)
+    headers = {"Cache-Control": "no-store"}
+    if status == 503:
+        headers["Retry-After"] = "10"
+    return Response(
+        body.encode(errors="replace"),
+        status,
+        media_type="text/html; charset=utf-8",
+        headers=headers,
+    )
+
+
+def _sentence(error: errors.LakeError) -> str:
+    text = error.public
+    return f"{text[:1].upper()}{text[1:]}."

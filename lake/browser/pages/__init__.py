@@ -1,0 +1,42 @@
+"""The pages: each makes a document, which is its JSON twin, and which its template shows."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lake.browser.ask import Ask
+from lake.browser.pages import commits, lake, search
+from lake.browser.routes import Route
+from lake.browser.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A kind of page.
+
+    Attributes:
+        document: the dataclass that `make` returns one of; its JSON is the page's twin.
+        make: works it out; called in a thread, by several at a time.
+        template: its name, without `.html`.
+        nav: the entry of the bar that it belongs to.
+    """
+
+    document: type
+    make: Callable[[Snapshot, Ask], Any]
+    template: str
+    nav: str
+
+
+PAGES: Mapping[str, Page] = {
+    "lake": Page(lake.LakePage, lake.make, "lake", "lake"),
+    "search": Page(search.SearchPage, search.make, "search", "lake"),
+    "commits": Page(commits.CommitsPage, commits.make, "commits", "commits"),
+    "commit": Page(commits.CommitPage, commits.make_one, "commit", "commits"),
+}
+
+Special = Callable[[Request, Snapshot, Ask, Route], Awaitable[Response | None]]
+SPECIAL: Mapping[str, Special] = {}
+"""What answers by itself; None: the page is made as others are."""

@@ -1,0 +1,1 @@
+"""Pictures as SVG, drawn on the server: no script, no style, the same in print."""

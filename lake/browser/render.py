@@ -1,0 +1,59 @@
+"""Templates, and the words that they say things with."""
+
+import hashlib
+from functools import cache, partial
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lake.browser import words
+from lake.browser.ask import Ask, dataset_path
+from lake.version import VERSION
+
+ASSETS = {
+    "lake.css": "text/css; charset=utf-8",
+    "lake.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "inter.woff2": "font/woff2",
+}
+
+
+@cache
+def asset(name: str) -> bytes:
+    """Return the bytes of an asset."""
+    found = resources.files("lake.browser").joinpath("assets", name).read_bytes()
+    if name.endswith(".css"):
+        found = found.replace(b"url(inter.woff2)", f"url({asset_path('inter.woff2')})".encode())
+    return found
+
+
+@cache
+def asset_path(name: str) -> str:
+    """Return the address of an asset: another one when its bytes are others."""
+    return f"/assets/{hashlib.sha256(asset(name)).hexdigest()[:12]}/{name}"
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment, in which every text is escaped."""
+    made = Environment(
+        loader=PackageLoader("lake.browser"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(asset=asset_path, dataset_path=dataset_path, version=VERSION, words=words)
+    for name in ("cell", "count", "exact", "humane", "plural", "seen", "share", "size", "weight"):
+        made.filters[name] = getattr(words, name)
+    return made
+
+
+def render(template: str, ask: Ask, **values: Any) -> str:
+    """Return the page that a template makes.
+
+    Its times are told as of the moment that the page was asked for.
+    """
+    when = partial(words.when, now=ask.now)
+    return environment().get_template(f"{template}.html").render(ask=ask, when=when, **values)

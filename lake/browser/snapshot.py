@@ -1,0 +1,90 @@
+"""The lake at one commit, as pages see it: its metadata in tables, and what was worked out once."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from lake.catalog import tables
+from lake.catalog.state import State
+from lake.lake import Lake
+from lake.query import meta
+
+T = TypeVar("T")
+_KEPT = 128
+
+
+class Snapshot:
+    """A lake at one commit. Every method may be called from any thread.
+
+    Attributes:
+        lake: open at that commit; it stays there.
+        commit: its number.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.commit = lake.commit
+        self._lock = threading.Lock()
+        self._memo: OrderedDict[Any, Any] = OrderedDict()
+        self._locks: dict[Any, threading.Lock] = {}
+
+    @property
+    def name(self) -> str:
+        """What the lake is called: its bucket and prefix; of a folder, its end."""
+        scheme, _, place = self.lake.url.partition("://")
+        parts = place.strip("/").split("/")
+        return "/".join(parts[-2:] if scheme == "file" else parts)
+
+    @property
+    def at(self) -> datetime | None:
+        """When the commit was published, UTC; None for the empty lake."""
+        text = self.lake.state.committed_at
+        return datetime.fromisoformat(text) if text else None
+
+    def state(self) -> State:
+        """Return the state, to be looked at: partitions that it looks up are forgotten with it."""
+        return self.lake.state.fork()
+
+    def rows(self, select: str) -> list[dict[str, Any]]:
+        """Return what a SELECT of ours over `meta.…` gives, a dict per row.
+
+        `every_version` is `meta.versions`, sorted by dataset and kept: the quick one to ask. Values
+        stand in the text by `lake.query.sql.literal`; a parameter would load pandas.
+        """
+        connection = self.memo("meta", self._meta).cursor()
+        try:
+            found = connection.execute(select)
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        finally:
+            connection.close()
+
+    def _meta(self) -> Any:
+        connection = tables.connect()
+        meta.make(connection, self.state())
+        connection.execute(
+            "CREATE TABLE every_version AS SELECT * FROM meta.versions"
+            " ORDER BY dataset, partition, version"
+        )
+        return connection
+
+    def memo(self, key: Any, make: Callable[[], T]) -> T:
+        """Return what `make` gave for `key`; it is asked once, also by many at a time."""
+        with self._lock:
+            if key in self._memo:
+                self._memo.move_to_end(key)
+                return cast(T, self._memo[key])
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            with self._lock:
+                if key in self._memo:
+                    return cast(T, self._memo[key])
+            made = make()
+            with self._lock:
+                self._memo[key] = made
+                self._locks.pop(key, None)
+                while len(self._memo) > _KEPT:
+                    self._memo.popitem(last=False)
+            return made

@@ -1,0 +1,109 @@
+"""The lake that is looked at: kept at its head, and as it was at former commits."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from lake import layout
+from lake.browser.snapshot import Snapshot
+from lake.catalog.snapshot import resolve
+from lake.errors import LakeError, NoSuchLake, unavailable
+from lake.lake import Lake
+
+FRESH_S = 2.0
+"""How long the head is taken for the head, before the lake is asked again."""
+_FORMER = 4
+
+
+class Window:
+    """Gives snapshots. Every method may be called from any thread.
+
+    Attributes:
+        away: why the lake cannot be reached, and since when (UTC); None if it can.
+    """
+
+    def __init__(self, open_lake: Callable[[], Lake]) -> None:
+        """Take what opens the lake; it is opened when it is asked for first, and then again."""
+        self._open = open_lake
+        self._lock, self._former_lock = threading.Lock(), threading.Lock()
+        self._lake: Lake | None = None
+        self._head: Snapshot | None = None
+        self._asked = 0.0
+        self._former: OrderedDict[int, Snapshot] = OrderedDict()
+        self.away: tuple[LakeError, datetime] | None = None
+
+    def at(self, when: str) -> Snapshot:
+        """Return the lake at a commit, a tag or a time; `""`: at its head.
+
+        Raises:
+            NoSuchVersion, InvalidAddress: there is no such.
+            LakeError: the lake could never be opened.
+        """
+        head = self.head()
+        if not when:
+            return head
+        number = resolve(head.lake.log, head.state(), when)
+        if number == head.commit:
+            return head
+        with self._former_lock:
+            if number not in self._former:
+                self._former[number] = Snapshot(head.lake.at(number))
+            self._former.move_to_end(number)
+            while len(self._former) > _FORMER:
+                self._former.popitem(last=False)
+            return self._former[number]
+
+    def head(self) -> Snapshot:
+        """Return the newest commit that is known; see `away`.
+
+        One request looks whether there is a newer one; the others meanwhile take what is known.
+
+        Raises:
+            LakeError: the lake could never be opened.
+        """
+        is_old = time.monotonic() - self._asked > FRESH_S
+        if self._head is None or (is_old and self._lock.acquire(blocking=False)):
+            if self._head is None:
+                self._lock.acquire()
+            try:
+                if self._head is None or time.monotonic() - self._asked > FRESH_S:
+                    self._look()
+                    self._asked = time.monotonic()
+            finally:
+                self._lock.release()
+        assert self._head is not None
+        return self._head
+
+    def _look(self) -> None:
+        try:
+            if self._lake is None or self.away:
+                self._lake = self._open()
+            else:
+                _look_for(self._lake)
+                self._lake.refresh()
+        except LakeError as error:
+            if self._head is None:
+                raise
+            # Credentials may have expired, or the network is down: what is known stays.
+            self.away = self.away or (error, datetime.now(UTC))
+            return
+        self.away = None
+        if self._head is None or self._head.commit != self._lake.commit:
+            self._head = Snapshot(self._fixed(self._lake))
+
+    def _fixed(self, lake: Lake) -> Lake:
+        return Lake(lake.log, lake.state.fork(), lake.config, lake.run, fixed=True)
+
+
+def _look_for(lake: Lake) -> None:
+    """Make sure that the lake is still there: a folder that is gone has nothing newer, either."""
+    try:
+        lake.log.store.size(layout.LAKE)
+    except FileNotFoundError as exc:
+        raise NoSuchLake(f"{lake.url} is no lake any more") from exc
+    except OSError as exc:
+        raise unavailable(
+            f"{lake.url} cannot be reached; this goes on once it can be", exc
+        ) from exc
