@@ -1,6 +1,6 @@
 """The flow `land`: a task stages each new partition of a source, and one commits them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -164,12 +164,12 @@ def _stage(
 ) -> _Staging:
     """Let a task stage each partition, but those that the source says have not changed."""
     try:
-        wanted = orders_of(where, source, asked, at)
+        _, wanted = orders_of(where, source, asked, at)
     except LakeError as error:
         report.fail(error)
         return _Staging([], [])
     unchanged: list[Document] = []
-    if sum(_is_here(lake.state, order) for order in wanted.values()) > 1:
+    if len(_landed(lake.state, wanted.values())) > 1:
         found = outcome(ask_source(where, source, asked, at, return_state=True))
         # What could not be asked is staged: that says why.
         unchanged = [] if isinstance(found, Exception) else found
@@ -229,19 +229,17 @@ def ask_source(where: Where, source: str, asked: Asked, at: str) -> list[Documen
     Returns:
         What has not changed, as `stage_partition` would tell it.
     """
-    lake = where.open()
-    there = [
-        order
-        for order in orders_of(where, source, asked, at).values()
-        if _is_here(lake.state, order)
-    ]
+    lake, wanted = orders_of(where, source, asked, at)
+    there = _landed(lake.state, wanted.values())
     return [
         _found(one.order.partition, one.known) for one in planned(lake.state, there) if one.known
     ]
 
 
-def _is_here(state: LakeState, order: Order) -> bool:
-    return state.partition(order.dataset, order.partition).versions > 0
+def _landed(state: LakeState, wanted: Collection[Order]) -> list[Order]:
+    """Return the orders of partitions that the lake has something of."""
+    state.prefetch((one.dataset, one.partition) for one in wanted)
+    return [one for one in wanted if state.partition(one.dataset, one.partition).versions]
 
 
 @step("stage {source} {partition}")
@@ -251,9 +249,8 @@ def stage_partition(where: Where, source: str, partition: str, asked: Asked, at:
     Returns:
         The partition, what was found there (`staged`, `known`, `absent`) and what is known of it.
     """
-    lake = where.open()
-    order = orders_of(where, source, asked, at)[partition]
-    return _found(partition, stage_one(_attempt(lake), lake.state, order))
+    lake, wanted = orders_of(where, source, asked, at)
+    return _found(partition, stage_one(_attempt(lake), lake.state, wanted[partition]))
 
 
 def _found(partition: str, found: Found) -> Document:
@@ -279,7 +276,7 @@ def commit_source(
     What an earlier attempt staged is published too, after another look at where it goes. Where it
     can be published no longer, the same partitions are landed anew.
     """
-    lake, known = where.open(), orders_of(where, source, asked, at)
+    lake, (_, known) = where.open(), orders_of(where, source, asked, at)
     told = {one["partition"]: one for one in staged}
     found: list[tuple[Order, Found]] = [
         (order, build(KINDS[told[text]["kind"]], told[text]["found"]))
@@ -320,13 +317,16 @@ def _source(lake: Lake, name: str) -> Source:
 
 
 @lru_cache(maxsize=16)
-def orders_of(where: Where, source: str, asked: Asked, at: str) -> dict[str, Order]:
-    """Return what a source is asked for, by partition.
+def orders_of(where: Where, source: str, asked: Asked, at: str) -> tuple[Lake, dict[str, Order]]:
+    """Return what a source is asked for, by partition, and the lake as it was found then.
 
     Kept in this process: URLs may hold secrets, so tasks are told names, and look them up here.
+    That the lake has moved on meanwhile is for the commit to see, which opens it anew.
     """
     lake = where.open()
-    return {order.partition: order for order in _orders(lake, _source(lake, source), asked, at)}
+    found = _orders(lake, _source(lake, source), asked, at)
+    lake.state.prefetch((order.dataset, order.partition) for order in found)
+    return lake, {order.partition: order for order in found}
 
 
 def _orders(lake: Lake, source: Source, asked: Asked, at: str) -> list[Order]:
