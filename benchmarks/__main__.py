@@ -25,6 +25,7 @@ NAMES = {
     "load_postgres": "benchmarks.load_postgres",
     "postgres_memory": "benchmarks.postgres_memory",
     "flow_runs": "benchmarks.flow_runs",
+    "browser": "benchmarks.browser",
 }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -36,6 +36,23 @@ def big_lake() -> Path:
         many_commits(path, 10_000)
         (path / "done").touch()
     return path
+
+
+def wide_lake() -> Path:
+    """Return the lake of 200 datasets with 500 partitions of a file each, as pages show it."""
+    path = cache() / "wide"
+    if not (path / "done").exists():
+        identity.create(open_store(str(emptied(path))), timezone="UTC", now=datetime.now(UTC))
+        log, state = opened(path)
+        for day in range(500):
+            publish_files(log, state, [_of_day(log, day, number) for number in range(200)])
+        (path / "done").touch()
+    return path
+
+
+def _of_day(log: Log, day: int, number: int) -> Replace:
+    text = f"day={date(2024, 1, 1) + timedelta(day)}"
+    return _linked(log, f"raw.wide_{number:03}", text, day * 200 + number)
 
 
 def many_commits(path: Path, count: int) -> Path:
@@ -83,11 +100,16 @@ def publish_files(log: Log, state: State, changes: list[Replace]) -> None:
 
 def _change(log: Log, number: int, part: int) -> Replace:
     dataset, text = f"raw.trips_{number % DATASETS}", f"day={number:05}-{part}"
-    digest = hashlib.sha256(f"{number}/{part}".encode()).hexdigest()
+    return _linked(log, dataset, text, number * FILES + part)
+
+
+def _linked(log: Log, dataset: str, text: str, number: int) -> Replace:
+    """Return the `number`-th file of a lake, as one that replaces a partition."""
+    digest = hashlib.sha256(f"{number}".encode()).hexdigest()
     now = datetime.now(UTC)
     folder = layout.version(dataset, text, at=now, content=digest, commit_id=f"{number:08}")
     file = File(f"{folder}trips.parquet", 1000, digest, 10, schema_id(SCHEMA))
-    _link(Path(log.store.data_url(file.key)), number * FILES // _LINKS)
+    _link(Path(log.store.data_url(file.key)), number // _LINKS)
     return Replace(dataset, text, (file,), digest, Landed(now.isoformat()))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 
@@ -10,11 +11,11 @@ import uvicorn
 from lake.browser.app import application
 from lake.browser.guard import Guard
 from lake.browser.window import Window
-from lake.lake import Lake
+from lake.errors import LakeError
 
 
 def serve(
-    open_lake: Callable[[], Lake],
+    window: Window,
     guard: Guard,
     *,
     host: str,
@@ -24,7 +25,7 @@ def serve(
     """Serve the pages of a lake until Ctrl-C or SIGTERM.
 
     Args:
-        open_lake: opens it, whenever it has to be opened.
+        window: the lake, which the first page finds looked into already.
         guard: who may look.
         host: where.
         port: 0 is any that is free.
@@ -36,16 +37,23 @@ def serve(
     with closing(bound(host, port)) as taken:
         number = taken.getsockname()[1]
         config = uvicorn.Config(
-            application(Window(open_lake), guard),
+            application(window, guard),
             log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,
             lifespan="on",
         )
+        threading.Thread(target=_look_into, args=(window,), daemon=True).start()
         told(f"http://{f'[{host}]' if ':' in host else host}:{number}")
         with suppress(KeyboardInterrupt):
             asyncio.run(uvicorn.Server(config).serve(sockets=[taken]))
+
+
+def _look_into(window: Window) -> None:
+    """Work out before the first page what all pages need; that one says what is amiss."""
+    with suppress(LakeError):
+        window.head().rows("SELECT 1")
 
 
 def bound(host: str, port: int) -> socket.socket:

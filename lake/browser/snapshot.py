@@ -1,6 +1,8 @@
 """The lake at one commit, as pages see it: its metadata in tables, and what was worked out once."""
 
+import tempfile
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
@@ -10,9 +12,15 @@ from lake.catalog import tables
 from lake.catalog.state import State
 from lake.lake import Lake
 from lake.query import meta
+from lake.query.sql import literal
 
 T = TypeVar("T")
 _KEPT = 128
+_FRUGAL = {
+    "memory_limit": "96MB",
+    "preserve_insertion_order": "false",
+    "parquet_metadata_cache": "true",
+}
 
 
 class Snapshot:
@@ -62,12 +70,19 @@ class Snapshot:
             connection.close()
 
     def _meta(self) -> Any:
+        """Return a connection with the metadata, in little memory: what is large lies on disk."""
+        scratch = tempfile.TemporaryDirectory(prefix="clearlake-browser-")
+        weakref.finalize(self, scratch.cleanup)
         connection = tables.connect()
+        for name, value in {**_FRUGAL, "temp_directory": f"{scratch.name}/spill"}.items():
+            connection.execute(f"SET {name} = {literal(value)}")
         meta.make(connection, self.state())
+        path = literal(f"{scratch.name}/versions.parquet")
         connection.execute(
-            "CREATE TABLE every_version AS SELECT * FROM meta.versions"
-            " ORDER BY dataset, partition, version"
+            "COPY (SELECT * FROM meta.versions ORDER BY dataset, partition, version)"
+            f" TO {path} (FORMAT parquet, ROW_GROUP_SIZE 4096)"
         )
+        connection.execute(f"CREATE VIEW every_version AS SELECT * FROM read_parquet({path})")
         return connection
 
     def memo(self, key: Any, make: Callable[[], T]) -> T:

@@ -26,6 +26,7 @@ def command(call: Call, host: str, port: int, **said: Any) -> None:
     """
     try:
         from lake.browser.serve import serve
+        from lake.browser.window import Window
     except ImportError as exc:
         raise MissingExtra("the browser needs its extra: pip install 'clearlake[browser]'") from exc
     from lake.browser.guard import guarded
@@ -37,7 +38,8 @@ def command(call: Call, host: str, port: int, **said: Any) -> None:
         proxies=said["proxy_from"],
         hostnames=said["hostname"],
     )
-    call.open()  # that there is none is said here
+    window = Window(call.open)
+    window.head()  # that there is no lake is said here
 
     def told(url: str) -> None:
         if call.json:
@@ -46,7 +48,7 @@ def command(call: Call, host: str, port: int, **said: Any) -> None:
             line(f"{url}/  (Ctrl-C stops it)")
 
     try:
-        serve(call.open, guard, host=host, port=port, told=told)
+        serve(window, guard, host=host, port=port, told=told)
     except OSError as exc:
         raise InvalidConfig(
             f"{host}:{port} cannot be listened on ({exc.strerror or exc}): name another --port"
