@@ -89,11 +89,14 @@ def browser(lake: Lake) -> str:
 
 
 def link(lake: Lake, name: str) -> str:
-    """Return the address of `raw.trips/month=2024-01/v2` in the lake browser, if there is one."""
+    """Return the address of `raw.trips/month=2024-01/v2` in the lake browser, if there is one.
+
+    A partition's text is percent-encoded already.
+    """
     dataset, _, rest = name.partition("/")
     to = browser(lake)
     path = f"{dataset.replace('.', '/', 1)}/{rest}".rstrip("/")
-    return f"{to}/{quote(path, safe='/=')}" if to else ""
+    return f"{to}/{quote(path, safe='/=%')}" if to else ""
 
 
 def _day(lake: Lake | None) -> str:

@@ -1,6 +1,7 @@
 """What a person sees of a run: its name, its page, its table, and the event feed."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from prefect.client.schemas.objects import State
 from lake_flows.elt import elt
 from lake_flows.page import MOST, page, table
 from lake_flows.report import Drift, Failing, Report, Row
+from lake_flows.reported import link
 from tests.flows.project import JANUARY, Project
 from tests.flows.waiting import calm, until
+from tests.lakes import new_lake
 
 REPUBLISHED = b"id,fare\n1,-10.5\n2,2.25\n"
 
@@ -111,6 +114,12 @@ def events(root: str, name: str) -> list[dict[str, Any]]:
         until(found)
         calm(lambda: len(found()))
         return found()
+
+
+def test_a_link_leads_to_a_partition_whatever_its_value(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    lk.config = replace(lk.config, browser="https://lake.example/")
+    assert link(lk, "raw.trips/city=a%2Fb/v2") == "https://lake.example/raw/trips/city=a%2Fb/v2"
 
 
 def test_a_page_is_no_markup_of_the_data_and_no_longer_than_people_read() -> None:
