@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lake.browser import words
 from lake.browser.ask import Ask, dataset_path
+from lake.browser.pictures import show
 from lake.version import VERSION
 
 ASSETS = {
@@ -17,6 +18,10 @@ ASSETS = {
     "icon.svg": "image/svg+xml",
     "inter.woff2": "font/woff2",
 }
+_FILTERS = (
+    *("cell", "count", "decoded", "exact", "humane", "lines", "plural", "seen", "share", "size"),
+    "weight",
+)
 
 
 @cache
@@ -45,7 +50,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(asset=asset_path, dataset_path=dataset_path, version=VERSION, words=words)
-    for name in ("cell", "count", "exact", "humane", "plural", "seen", "share", "size", "weight"):
+    made.globals["show"] = show
+    for name in _FILTERS:
         made.filters[name] = getattr(words, name)
     return made
 

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from markupsafe import Markup, escape
 
@@ -120,6 +121,19 @@ def when(value: datetime | str | None, now: datetime, *, short: bool = False) ->
 def seen(text: str) -> str:
     """Return a text in which nothing steers: controls and turns of direction are shown."""
     return _UNSEEN.sub(lambda found: _PLAIN.get(found[0]) or f"\\u{ord(found[0]):04x}", text)
+
+
+def lines(text: str) -> str:
+    """Return a text of several lines in which nothing steers."""
+    return "\n".join(
+        seen(line.replace("\t", "    ")) for line in text.replace("\r\n", "\n").split("\n")
+    )
+
+
+def decoded(partition: str, *, longest: int = 120) -> str:
+    """Return a partition's text without its percent encoding, cut; for people only."""
+    text = unquote(partition, errors="replace")
+    return seen(text if len(text) <= longest else f"{text[:longest]}…")
 
 
 def cell(value: Any, *, longest: int = LONGEST_CELL) -> Markup:

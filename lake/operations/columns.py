@@ -73,16 +73,33 @@ def columns(lake: "Lake", text: str) -> list[ShownColumn]:
     address = addresses.parse(text)
     state = addresses.state_of(lake.log, lake.state, address)
     name = addresses.find_dataset(state, address.dataset)
-    files, changes = state.data_files(name), _changes(state, name)
+    return shown(state, name, state.data_files(name), _changes(state, name))
+
+
+def shown(
+    state: State,
+    dataset: str,
+    files: Sequence[DataFile],
+    changes: Mapping[str, Sequence[Change]],
+) -> list[ShownColumn]:
+    """Return the columns of a dataset's view, in its order.
+
+    Args:
+        state: in which it is.
+        dataset: such as `raw.green_trips`.
+        files: its current data files, by partition.
+        changes: of its columns' types, by column.
+    """
+    groups = list(_groups(files))
     return [
         ShownColumn(
             one.name,
             one.type,
             one.rule,
-            tuple(_runs(one, files)) if one.parts else (),
+            tuple(_runs(one, groups)) if one.parts else (),
             tuple(changes.get(one.name, ())),
         )
-        for one in crowd(state, name).reconciled().columns
+        for one in crowd(state, dataset).reconciled().columns
     ]
 
 
@@ -94,29 +111,46 @@ def _changes(state: State, dataset: str) -> Mapping[str, Sequence[Change]]:
     return found
 
 
-def _runs(column: ViewColumn, files: Sequence[DataFile]) -> Iterator[Run]:
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Neighbouring partitions whose files have the same schemas."""
+
+    first: str
+    last: str
+    schemas: tuple[str, ...]
+    files: int
+
+
+def _groups(files: Sequence[DataFile]) -> Iterator[_Group]:
+    """Give them in the order of the partitions: far fewer than there are files."""
+    partitions: dict[str, list[str]] = {}
+    for file in files:
+        partitions.setdefault(file.partition, []).append(file.schema)
+    group: _Group | None = None
+    for partition, found in partitions.items():
+        schemas = tuple(dict.fromkeys(found))
+        if group and group.schemas == schemas:
+            group = _Group(group.first, partition, schemas, group.files + len(found))
+            continue
+        if group:
+            yield group
+        group = _Group(partition, partition, schemas, len(found))
+    if group:
+        yield group
+
+
+def _runs(column: ViewColumn, groups: Sequence[_Group]) -> Iterator[Run]:
     """Give the runs of partitions, in their order; files of one partition count together."""
     run: Run | None = None
-    for partition, called, kind, count in _by_partition(column, files):
+    for group in groups:
+        parts = [column.parts.get(schema) for schema in group.schemas]
+        called = ", ".join(dict.fromkeys(part.name for part in parts if part))
+        kind = ", ".join(dict.fromkeys(part.type if part else "not there" for part in parts))
         if run and (run.column, run.type) == (called, kind):
-            run = Run(run.first, partition, called, kind, run.files + count)
+            run = Run(run.first, group.last, called, kind, run.files + group.files)
             continue
         if run:
             yield run
-        run = Run(partition, partition, called, kind, count)
+        run = Run(group.first, group.last, called, kind, group.files)
     if run:
         yield run
-
-
-def _by_partition(
-    column: ViewColumn, files: Sequence[DataFile]
-) -> Iterator[tuple[str, str, str, int]]:
-    """Give for each partition the column's name and type in its files, and their number."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for file in files:
-        part = column.parts.get(file.schema)
-        found.setdefault(file.partition, []).append((part.name, part.type) if part else ("", ""))
-    for partition, parts in found.items():
-        called = ", ".join(dict.fromkeys(name for name, _ in parts if name))
-        kinds = ", ".join(dict.fromkeys(kind or "not there" for _, kind in parts))
-        yield partition, called, kinds, len(parts)

@@ -56,11 +56,12 @@ class _Pair:
         self.columns = {column.name: column for column in profile.columns}
 
 
-def column_profiles(lake: "Lake", text: str) -> Profiles:
+def column_profiles(lake: "Lake", text: str, *, newest: int | None = None) -> Profiles:
     """Return what the profiles beside an address's files say of its columns, all files together.
 
     No data are read. A column that is declared personal now is not shown, whatever was declared
-    when it was landed; a column that a file does not have is NULL there.
+    when it was landed; a column that a file does not have is NULL there. Of a whole dataset, only
+    the `newest` files count, if that is said: those of its last partitions.
 
     Raises:
         NoSuchDataset, NoSuchPartition, NoSuchVersion: there is none.
@@ -78,6 +79,7 @@ def column_profiles(lake: "Lake", text: str) -> Profiles:
         wanted = _of_schemas(state, name, {file.schema for file in files})
     else:
         files, wanted = state.data_files(name), _of_view(state, name)
+        files = files if newest is None else files[-newest:]
     found = _read(lake, {file.key for file in files})
     profiled = [file for file in files if _says_something(found.get(file.key))]
     pairs = [_Pair(file.schema, found[file.key]) for file in profiled]

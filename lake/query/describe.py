@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lake.catalog.state import State
+from lake.errors import ModelInvalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +32,8 @@ def _of_model(text: str, name: str) -> Description:
         return Description()
     from lake.models.header import parse_header
 
-    header = parse_header(text, path=f"models/{name}.sql")
+    try:
+        header = parse_header(text, path=f"models/{name}.sql")
+    except ModelInvalid:
+        return Description()  # another version of the lake took it; it describes nothing here
     return Description(header.description, header.owner, header.columns)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lake.browser.ask import Ask
-from lake.browser.pages import commits, lake, search
+from lake.browser.pages import checks, columns, commits, dataset, lake, search, versions
 from lake.browser.routes import Route
 from lake.browser.snapshot import Snapshot
 
@@ -32,6 +32,10 @@ class Page:
 
 PAGES: Mapping[str, Page] = {
     "lake": Page(lake.LakePage, lake.make, "lake", "lake"),
+    "dataset": Page(dataset.DatasetPage, dataset.make, "dataset", "lake"),
+    "columns": Page(columns.ColumnsPage, columns.make, "columns", "lake"),
+    "versions": Page(versions.VersionsPage, versions.make, "versions", "lake"),
+    "checks": Page(checks.ChecksPage, checks.make, "checks", "lake"),
     "search": Page(search.SearchPage, search.make, "search", "lake"),
     "commits": Page(commits.CommitsPage, commits.make, "commits", "commits"),
     "commit": Page(commits.CommitPage, commits.make_one, "commit", "commits"),

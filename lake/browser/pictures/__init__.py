@@ -1,1 +1,1 @@
-"""Pictures as SVG, drawn on the server: no script, no style, the same in print."""
+"""Pictures: SVG made on the server, out of what the log and the profiles know; no data are read."""

@@ -1,0 +1,190 @@
+"""The columns of a dataset: what they hold, and how their types changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lake import layout
+from lake.browser.ask import Ask
+from lake.browser.known import Known, known
+from lake.browser.pages.head import Head, head
+from lake.browser.pictures.columns import Picture, picture
+from lake.browser.pictures.drift import DriftLine, Tick
+from lake.browser.snapshot import Snapshot
+from lake.operations.profiles import Profiles, column_profiles
+from lake.profile.profile import ColumnProfile
+from lake.query.describe import described
+from lake.schema.admit import crowd
+from lake.schema.reconcile import PARTITION
+
+PER_PAGE = 100
+DRIFT_PER_PAGE = 25
+NEWEST = 500
+"""Files whose profiles are read: those of the last partitions."""
+_EXACT = 20
+_LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnLine:
+    """A column of the view.
+
+    Attributes:
+        least, most: of all profiled values; None where that is not known.
+        distinct: how many different values there are, of which `is_estimate` says whether they
+            were only guessed; None: not known.
+    """
+
+    name: str
+    type: str
+    description: str
+    drifts: bool
+    picture: Picture
+    distinct: int | None
+    is_estimate: bool
+    least: str | int | float | None
+    most: str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """How much of a dataset its profiles speak of: of `rows`, `counted` were looked at."""
+
+    rows: int
+    counted: int
+    files: int
+    missing: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Columns that drift; `same` others had one type throughout."""
+
+    ticks: Sequence[Tick]
+    total: int
+    same: int
+    partitions: int
+    lines: Sequence[DriftLine]
+    said: str
+    newer: str
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsPage:
+    """Some of a dataset's columns, in the view's order."""
+
+    head: Head
+    column: str
+    profiled: Profiled
+    total: int
+    columns: Sequence[ColumnLine]
+    said: str
+    newer: str
+    older: str
+    drift: Drift
+
+
+def make(shot: Snapshot, ask: Ask) -> ColumnsPage:
+    """Return a page of columns; `?column=` shows the page on which it is.
+
+    Raises:
+        NoSuchDataset: there is none.
+    """
+    of = known(shot, ask.places["dataset"])
+    found, profiled = column_lines(shot, of)
+    column, total = ask.get("column"), len(found)
+    names = [line.name for line in found]
+    first = names.index(column) if column in names else ask.number("from", 0)
+    first = min(first, max(total - 1, 0)) // PER_PAGE * PER_PAGE
+    shown = found[first : first + PER_PAGE]
+    more = total > PER_PAGE
+    return ColumnsPage(
+        head(shot, ask, of),
+        column if column in names else "",
+        profiled,
+        total,
+        shown,
+        f"{first + 1} to {first + len(shown)} of {total}" if more else "",
+        ask.same(column=None, **{"from": first - PER_PAGE or None}) if first else "",
+        ask.same(column=None, **{"from": first + PER_PAGE}) if first + PER_PAGE < total else "",
+        drift(of, ask, most=DRIFT_PER_PAGE),
+    )
+
+
+def drift(of: Known, ask: Ask, *, most: int) -> Drift:
+    """Return some of the columns that drift: those from `?drift=` on."""
+    total = len(of.drift)
+    first = min(ask.number("drift", 0), max(total - 1, 0)) // most * most
+    lines = of.drift[first : first + most]
+    files = [column for column in of.columns if column.runs]
+    return Drift(
+        of.ticks,
+        total,
+        len(files) - total,
+        of.files_in,
+        lines,
+        f"{first + 1} to {first + len(lines)} of {total}" if total > most else "",
+        ask.same(drift=first - most or None) if first else "",
+        ask.same(drift=first + most) if first + most < total else "",
+    )
+
+
+def column_lines(shot: Snapshot, of: Known) -> tuple[Sequence[ColumnLine], Profiled]:
+    """Return every column of a dataset, with what its newest files' profiles say."""
+    return shot.memo(("columns", of.name), lambda: _lines(shot, of))
+
+
+def _lines(shot: Snapshot, of: Known) -> tuple[Sequence[ColumnLine], Profiled]:
+    profiles = column_profiles(shot.lake, of.name, newest=NEWEST)
+    said = described(shot.lake.state, of.name).columns
+    declared = _declared(shot, of.name)
+    by_name = {column.name: column for column in profiles.columns}
+    lines = []
+    for column in of.columns:
+        text = said.get(column.column) or declared.get(column.column, "")
+        drifts = len(column.runs) > 1
+        if column.rule == PARTITION:
+            lines.append(_key(of, column.column, column.type, text))
+            continue
+        profile = by_name.get(column.column) or ColumnProfile(column.column, column.type)
+        lines.append(_line(profile, profiles, text, drifts=drifts))
+    left_out = shot.lake.state.datasets[of.name].files - profiles.files - profiles.missing
+    return lines, Profiled(
+        profiles.rows, profiles.counted, profiles.files, profiles.missing, max(left_out, 0)
+    )
+
+
+def _declared(shot: Snapshot, name: str) -> Mapping[str, str]:
+    return {key: one.description for key, one in crowd(shot.lake.state, name).declared.items()}
+
+
+def _key(of: Known, name: str, kind: str, text: str) -> ColumnLine:
+    values = [layout.partition_values(partition).get(name, "") for partition in of.partitions]
+    ends = (min(values), max(values)) if values else (None, None)
+    return ColumnLine(
+        name, kind, text, False, Picture("key"), len(set(values)) or None, False, *ends
+    )
+
+
+def _line(column: ColumnProfile, of: Profiles, text: str, *, drifts: bool) -> ColumnLine:
+    shown = picture(column, of)
+    has_values = shown.kind not in ("personal", "none", "empty", "all_null")
+    is_known = has_values and column.family != "other"
+    whole = of.files == 1 and of.counted == of.rows and column.distinct <= _EXACT
+    is_truth = column.family == "boolean"
+    return ColumnLine(
+        column.name,
+        column.type,
+        text,
+        drifts,
+        shown,
+        0 if shown.kind == "all_null" else column.distinct if is_known else None,
+        is_known and not whole and not is_truth,
+        _cut(column.min) if has_values else None,
+        _cut(column.max) if has_values else None,
+    )
+
+
+def _cut(limit: str | int | float | None) -> str | int | float | None:
+    return limit[:_LONGEST] if isinstance(limit, str) else limit

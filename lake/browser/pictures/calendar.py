@@ -1,0 +1,323 @@
+"""The calendar of a dataset's partitions: periods in rows of years, a cell each."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from re import fullmatch
+from typing import Literal
+
+from markupsafe import Markup
+
+from lake import layout
+from lake.browser import words
+from lake.browser.known import PartitionLine
+from lake.config.period import Unit, after, label, pattern, start
+from lake.errors import InvalidConfig
+
+UNITS: tuple[Unit, ...] = ("month", "day", "year", "week", "quarter")
+MANY = 400
+"""Periods of which not all are shown: three years, and an index of all."""
+_ROWS = 3
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY, _WEEK = 13, 18
+_LEFT = 46
+
+Kind = Literal["ok", "again", "held", "missing", "late", "soon"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One period.
+
+    Attributes:
+        period: such as `2024-01`.
+        partition: its text; `""` where there is none.
+        kind: `again`: published more than once; `held`: the newest version is kept and not
+            current; `soon`: outside of what was landed.
+        version: the current one; of a held one, the one that is held.
+        tint: the quartile of its rows, from 1; 0: it has none.
+        text: what is said instead of rows.
+    """
+
+    period: str
+    partition: str
+    kind: Kind
+    rows: int = 0
+    version: int = 0
+    tint: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A row: a year, or ten of them; `is_whole`: its cells are shown with their links."""
+
+    name: str
+    cells: Sequence[Cell]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Periods in rows.
+
+    Attributes:
+        columns: what stands over the cells of a table; empty for days and weeks, which are drawn.
+        least, most: rows of a period.
+        missing: how many periods lie between the first and the last one and hold nothing.
+        late: for how long the next one has been expected.
+        index: every row's name, where not all are shown.
+    """
+
+    unit: str
+    columns: Sequence[str]
+    years: Sequence[Year]
+    least: int
+    most: int
+    missing: int
+    late: str
+    index: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Periods:
+    key: str
+    unit: Unit
+    lines: Mapping[datetime, PartitionLine]
+
+
+def calendar(lines: Sequence[PartitionLine], late: str, year: str) -> Calendar | None:
+    """Return the calendar of partitions; None where they are no periods.
+
+    Args:
+        lines: every partition that ever was.
+        late: for how long something new has been expected, `2 days`; `""`: nothing is late.
+        year: the last row to show, where not all are shown; `""`: the newest.
+    """
+    periods = _periods(lines)
+    if periods is None:
+        return None
+    unit, first, last = periods.unit, min(periods.lines), max(periods.lines)
+    held = [line.rows for line in periods.lines.values() if line.version is not None]
+    tint = _tints(held)
+    next_one = after(last, unit)
+    end = next_one if late else last
+    names = list(dict.fromkeys(_row(at, unit) for at in _steps(_row_start(first, unit), end, unit)))
+    shown, chosen = _shown(names, year, len(periods.lines))
+    cells: dict[str, list[Cell]] = {name: [] for name in shown}
+    for at in _all(shown, unit):
+        cell = _cell(at, periods, tint, first=first, last=last, late=late)
+        cells[_row(at, unit)].append(cell)
+    missing = sum(1 for _ in _steps(first, last, unit)) - len(held)
+    return Calendar(
+        unit,
+        _columns(unit),
+        [Year(name, cells[name], name == chosen or len(names) == len(shown)) for name in shown],
+        min(held, default=0),
+        max(held, default=0),
+        missing,
+        late,
+        names if len(shown) < len(names) else (),
+    )
+
+
+def _periods(lines: Sequence[PartitionLine]) -> _Periods | None:
+    if not lines or not lines[0].partition or "/" in lines[0].partition:
+        return None
+    key, _, text = lines[0].partition.partition("=")
+    unit = next((one for one in UNITS if fullmatch(pattern(one), text)), None)
+    if unit is None:
+        return None
+    try:
+        return _Periods(key, unit, {start(_text(line, key), unit): line for line in lines})
+    except InvalidConfig:
+        return None
+
+
+def _text(line: PartitionLine, key: str) -> str:
+    found = layout.partition_values(line.partition)
+    if list(found) != [key]:
+        raise InvalidConfig(f"{line.partition!r} is no period of {key!r}")
+    return found[key]
+
+
+def _shown(names: Sequence[str], year: str, count: int) -> tuple[Sequence[str], str]:
+    if count <= MANY:
+        return names, names[-1]
+    chosen = year if year in names else names[-1]
+    end = max(names.index(chosen) + 1, _ROWS)
+    return names[end - _ROWS if end >= _ROWS else 0 : end], chosen
+
+
+def _steps(first: datetime, last: datetime, unit: Unit) -> Iterator[datetime]:
+    at = first
+    while at <= last:
+        yield at
+        at = after(at, unit)
+
+
+def _row(at: datetime, unit: Unit) -> str:
+    if unit == "year":
+        return f"{at.year // 10 * 10}s"
+    return f"{at.isocalendar().year if unit == 'week' else at.year:04}"
+
+
+def _row_start(at: datetime, unit: Unit) -> datetime:
+    if unit == "week":
+        return datetime.fromisocalendar(at.isocalendar().year, 1, 1)
+    return datetime(max(at.year // 10 * 10, 2) if unit == "year" else at.year, 1, 1)
+
+
+def _all(rows: Sequence[str], unit: Unit) -> Iterator[datetime]:
+    """Give every period of some neighbouring rows."""
+    begin, wanted = rows[0].removesuffix("s"), set(rows)
+    year = max(int(begin), 2)
+    at = datetime.fromisocalendar(year, 1, 1) if unit == "week" else datetime(year, 1, 1)
+    while _row(at, unit) in wanted:
+        yield at
+        at = after(at, unit)
+
+
+def _cell(
+    at: datetime,
+    periods: _Periods,
+    tint: Callable[[int], int],
+    *,
+    first: datetime,
+    last: datetime,
+    late: str,
+) -> Cell:
+    text, line = label(at, periods.unit), periods.lines.get(at)
+    if at == after(last, periods.unit) and late:
+        return Cell(text, "", "late", text=f"{_short(late)} late")
+    if at < first or at > last:
+        return Cell(text, "", "soon")
+    if line is None:
+        return Cell(text, "", "missing", text="never landed")
+    if line.held:
+        return Cell(text, line.partition, "held", line.rows, line.newest, 0, "held")
+    if line.version is None:
+        return Cell(text, line.partition, "missing", text=f"taken away ({line.action})")
+    kind: Kind = "again" if line.versions > 1 else "ok"
+    return Cell(text, line.partition, kind, line.rows, line.version, tint(line.rows))
+
+
+def _short(late: str) -> str:
+    number, _, unit = late.partition(" ")
+    return f"{number} {'min' if unit.startswith('min') else unit[:1]}" if unit else late
+
+
+def _tints(rows: Sequence[int]) -> Callable[[int], int]:
+    ordered = sorted(rows)
+    if not ordered:
+        return lambda rows: 1
+    edges = [ordered[len(ordered) * part // 4] for part in (1, 2, 3)]
+    return lambda rows: 1 + bisect_left(edges, rows + 1) if ordered[0] < ordered[-1] else 2
+
+
+def _columns(unit: Unit) -> Sequence[str]:
+    return {
+        "month": _MONTHS,
+        "quarter": ("Q1", "Q2", "Q3", "Q4"),
+        "year": tuple("0123456789"),
+    }.get(unit, ())
+
+
+def scale(most: int) -> tuple[int, str]:
+    """Return the unit that the rows of all cells are told in: what to divide by, and its name."""
+    power = 0
+    while most >= 10_000 * 1000**power and power < 4:
+        power += 1
+    return 1000**power, ("", "K", "M", "G", "T")[power]
+
+
+def told(rows: int, most: int) -> Markup:
+    """Return the rows of a cell: a number in the unit of all, which phones leave out."""
+    by, unit = scale(most)
+    value = rows / by
+    if rows and value < 0.05:
+        return Markup("{}").format(words.humane(rows))
+    text = f"{value:.1f}" if by > 1 and value < 9.95 else f"{value:.0f}"
+    return Markup('{}<span class="u">{}</span>').format(text, f" {unit}" if unit else "")
+
+
+def drawn(year: Year, unit: str, link: Callable[[str], str], year_link: str) -> Markup:
+    """Return a year of days or weeks as SVG: each a link, or all of them one to the year."""
+    size = _DAY if unit == "day" else _WEEK
+    height = 7 * _DAY if unit == "day" else _WEEK
+    top = 14 if unit == "day" else 0
+    body = _linked(year, unit, link) if year.is_whole else _plain(year, unit, year_link)
+    months = _month_names(year) if unit == "day" else Markup("")
+    return Markup(
+        '<svg class="days" role="group" aria-label="{}" width="{w}" height="{h}"'
+        ' viewBox="0 0 {w} {h}">'
+        '<text x="0" y="{}">{}</text>{}{}</svg>'
+    ).format(
+        year.name,
+        top + 11,
+        year.name,
+        months,
+        body,
+        w=_LEFT + 54 * size,
+        h=height + top,
+    )
+
+
+def _place(period: str, number: int, unit: str, first_day: int) -> tuple[int, int]:
+    if unit == "week":
+        return _LEFT + number * _WEEK, 0
+    column, row = divmod(number + first_day, 7)
+    return _LEFT + column * _DAY, 14 + row * _DAY
+
+
+def _month_names(year: Year) -> Markup:
+    first_day = datetime(int(year.name), 1, 1).weekday()
+    names = Markup("")
+    for number, cell in enumerate(year.cells):
+        if cell.period.endswith("-01"):
+            x, _ = _place(cell.period, number, "day", first_day)
+            month = _MONTHS[int(cell.period[5:7]) - 1]
+            names += Markup('<text x="{}" y="9">{}</text>').format(x, month)
+    return names
+
+
+def _squares(year: Year, unit: str) -> Iterator[tuple[Cell, str, str]]:
+    """Give every cell that is not `soon`, with its class and its path."""
+    side = (_DAY if unit == "day" else _WEEK) - 2
+    first_day = datetime(int(year.name), 1, 1).weekday()
+    for number, cell in enumerate(year.cells):
+        if cell.kind == "soon":
+            continue
+        x, y = _place(cell.period, number, unit, first_day)
+        name = f"kq{cell.tint}" if cell.tint else f"k-{cell.kind}"
+        yield cell, name, f"M{x} {y}h{side}v{side}h-{side}z"
+
+
+def _linked(year: Year, unit: str, link: Callable[[str], str]) -> Markup:
+    found = []
+    for cell, name, path in _squares(year, unit):
+        inner = Markup('<path class="{}" d="{}"><title>{}</title></path>').format(
+            name, path, f"{cell.period}: {cell.text or words.plural(cell.rows, 'row')}"
+        )
+        if cell.kind == "again":
+            x, y = path[1:].partition("h")[0].split(" ")
+            inner += Markup('<circle class="k-dot" cx="{}" cy="{}" r="1.7"/>').format(
+                int(x) + 8, int(y) + 3
+            )
+        if cell.partition:
+            inner = Markup('<a href="{}">{}</a>').format(link(cell.partition), inner)
+        found.append(inner)
+    return Markup("").join(found)
+
+
+def _plain(year: Year, unit: str, year_link: str) -> Markup:
+    paths: dict[str, list[str]] = {}
+    for _, name, path in _squares(year, unit):
+        paths.setdefault(name, []).append(path)
+    drawn = Markup("").join(
+        Markup('<path class="{}" d="{}"/>').format(name, "".join(of)) for name, of in paths.items()
+    )
+    return Markup('<a href="{}"><title>{} day by day</title>{}</a>').format(
+        year_link, year.name, drawn
+    )

@@ -1,0 +1,161 @@
+"""Drift: which types a column had in the files, partition by partition, as cells of a table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from lake import layout
+from lake.operations.columns import Run, ShownColumn
+from lake.schema.types import INTEGERS
+
+UNITS = 240
+"""Columns that the table has at most: with more partitions, several share one."""
+_SEGMENTS = 16
+_MIXED = "several types"
+_NUMBERS = ("FLOAT", "DOUBLE", "DECIMAL", "HUGEINT", "UHUGEINT")
+_TIMES = ("DATE", "TIME", "INTERVAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Neighbouring partitions in which a column has one type.
+
+    Attributes:
+        type: `""` where it is not there.
+        family: `int`, `num`, `text`, `time`, `bool`, `nest` or `none`: the tint.
+        span: how many columns of the table it covers.
+        called: its names there, if they are not the view's.
+    """
+
+    type: str
+    family: str
+    span: int
+    first: str
+    last: str
+    called: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftLine:
+    """A column that drifts, and what the view makes of it.
+
+    Attributes:
+        rule: by which the view's type was found.
+        since: the commit that gave it that type; 0: it always had it.
+        was: its type before that.
+    """
+
+    column: str
+    type: str
+    rule: str
+    since: int
+    was: str
+    segments: Sequence[Segment]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What stands over some columns of the table: a year, or the first and the last partition."""
+
+    text: str
+    span: int
+
+
+def drift_lines(columns: Iterable[ShownColumn], partitions: Sequence[str]) -> list[DriftLine]:
+    """Return the columns that have more than one run.
+
+    Args:
+        columns: of the view.
+        partitions: those that have files, in order.
+    """
+    drifting = [column for column in columns if len(column.runs) > 1]
+    if not drifting:
+        return []
+    units = min(len(partitions), UNITS)
+    place = {text: number * units // len(partitions) for number, text in enumerate(partitions)}
+    return [_line(column, place, units) for column in drifting]
+
+
+def _line(column: ShownColumn, place: Mapping[str, int], units: int) -> DriftLine:
+    change = column.changes[-1] if column.changes else None
+    return DriftLine(
+        column.column,
+        column.type,
+        column.rule,
+        change.commit if change else 0,
+        change.was if change else "",
+        _segments(column, place, units),
+    )
+
+
+def _segments(column: ShownColumn, place: Mapping[str, int], units: int) -> list[Segment]:
+    ends = [place[run.first] for run in column.runs[1:]] + [units]
+    begins = [0, *ends[:-1]]
+    spans = zip(column.runs, begins, ends, strict=True)
+    found = [_segment(column, [run], end - begin) for run, begin, end in spans if end > begin]
+    if len(found) <= _SEGMENTS:
+        return found
+    return _coarse(column, place, units)
+
+
+def _coarse(column: ShownColumn, place: Mapping[str, int], units: int) -> list[Segment]:
+    """Return as many stretches of the same length as there may be; of several types, or of one."""
+    parts = min(_SEGMENTS, units)
+    edges = [number * units // parts for number in range(parts + 1)]
+    runs: list[list[Run]] = [[] for _ in range(parts)]
+    for run in column.runs:
+        first, last = (
+            min(place[text] * parts // units, parts - 1) for text in (run.first, run.last)
+        )
+        for part in range(first, last + 1):
+            runs[part].append(run)
+    return [
+        _segment(column, here, edges[part + 1] - edges[part])
+        for part, here in enumerate(runs)
+        if here
+    ]
+
+
+def _segment(column: ShownColumn, runs: Sequence[Run], span: int) -> Segment:
+    kinds = list(dict.fromkeys(run.type for run in runs))
+    kind = kinds[0] if len(kinds) == 1 else _MIXED
+    names = dict.fromkeys(run.column for run in runs if run.column)
+    called = ", ".join(name for name in names if name != column.column)
+    is_there = kind != "not there"
+    return Segment(
+        kind if is_there else "", family(kind), span, runs[0].first, runs[-1].last, called
+    )
+
+
+def family(kind: str) -> str:
+    """Return the tint of a type, or of several types in one partition."""
+    if kind == "not there":
+        return "none"
+    name = kind.partition("(")[0].partition(" ")[0]
+    if kind.endswith("]") or name in ("STRUCT", "MAP") or kind == _MIXED or ", " in kind:
+        return "nest"
+    if name in INTEGERS:
+        return "int"
+    if name in _NUMBERS:
+        return "num"
+    if name.startswith(("TIMESTAMP", *_TIMES)):
+        return "time"
+    return "bool" if name == "BOOLEAN" else "text"
+
+
+def ticks(partitions: Sequence[str]) -> list[Tick]:
+    """Return what stands over the table: years where the partitions are periods."""
+    if not partitions:
+        return []
+    units = min(len(partitions), UNITS)
+    names = [_value(partitions[number * len(partitions) // units]) for number in range(units)]
+    if all(name[:4].isdigit() and (len(name) == 4 or name[4:5] == "-") for name in names):
+        return [Tick(year, len(list(of))) for year, of in groupby(names, key=lambda name: name[:4])]
+    last = _value(partitions[-1])
+    if units < 4 or last == names[0]:
+        return [Tick(names[0], units)]
+    return [Tick(names[0], units - units // 2), Tick(f"… {last}", units // 2)]
+
+
+def _value(partition: str) -> str:
+    return " / ".join(layout.partition_values(partition).values())
