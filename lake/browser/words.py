@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,7 +22,7 @@ _PLAIN = {"\n": "⏎", "\t": "⇥", "\r": "␍", "\0": "␀"}
 _HOURS_48, _DAYS_400 = 48, 400
 
 
-def exact(number: float) -> str:
+def exact(number: float | Decimal) -> str:
     """Return `1 234 567`, with thin spaces and a true minus."""
     text = f"{number:,}".replace(",", THIN)
     return f"{MINUS}{text[1:]}" if text.startswith("-") else text
@@ -153,6 +154,14 @@ def cell(value: Any, *, longest: int = LONGEST_CELL) -> Markup:
     rest = len(value) - len(text)
     more = Markup(' <span class="faint">+{} more characters</span>').format(exact(rest))
     return Markup("<bdi>{}</bdi>{}").format(seen(text), more if rest else "")
+
+
+def decimal(text: str) -> str:
+    """Return a number that the log has as a text, `-1234.50`, as `number` would show it."""
+    try:
+        return exact(Decimal(text))
+    except InvalidOperation:
+        return seen(text)
 
 
 def number(value: Any) -> str:

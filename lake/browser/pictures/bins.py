@@ -123,16 +123,21 @@ def _round(steps: Sequence[int]) -> Iterator[int]:
 
 def _bar(grid: str, at: int, step: int, rows: int, *, whole: bool) -> Bar:
     if grid in PERIODS:
-        low, high = _moment(grid, at), _moment(grid, at + step)
-        return Bar(low, high, low[: max(PERIODS[grid], 4)], rows)
-    low_edge, high_edge = edge(grid, at), edge(grid, at + step)
-    first = words.number(low_edge)
-    if whole and isinstance(low_edge, int) and isinstance(high_edge, int):
-        last = words.number(high_edge - 1)
-    else:
-        last = words.number(high_edge)
-    label = first if first == last else f"{first} to {last}"
-    return Bar(_text(low_edge), _text(high_edge), label, rows)
+        length = max(PERIODS[grid], 4)
+        first, last = (_moment(grid, place)[:length] for place in (at, at + step - 1))
+        return Bar(_moment(grid, at), _moment(grid, at + step), _to(first, last), rows)
+    low, high = edge(grid, at), edge(grid, at + step)
+    is_whole = whole and isinstance(low, int) and isinstance(high, int)
+    label = _to(_short(low), _short(high - 1 if is_whole else high))
+    return Bar(_text(low), _text(high), label, rows)
+
+
+def _to(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
+
+
+def _short(number: float) -> str:
+    return words.number(number) if abs(number) < 1e9 else f"{number:.3g}".replace("e+", "e")
 
 
 def _text(number: float) -> str:

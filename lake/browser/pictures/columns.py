@@ -12,6 +12,7 @@ from lake.browser.pictures.bins import Bar, Bars, bars
 from lake.operations.profiles import Profiles
 from lake.parquet.limits import is_integer
 from lake.profile.profile import ColumnProfile
+from lake.profile.scan import family
 
 WIDTH, HEIGHT, AXIS = 168, 34, 48
 TOP = 3
@@ -21,7 +22,17 @@ _LINKS_BYTES = 56_000
 """What the links of all pictures of a page may weigh; pictures behind that are one link each."""
 
 Kind = Literal[
-    "number", "time", "text", "different", "all_null", "personal", "none", "other", "key", "empty"
+    "number",
+    "time",
+    "text",
+    "different",
+    "all_null",
+    "personal",
+    "none",
+    "other",
+    "mixed",
+    "key",
+    "empty",
 ]
 
 
@@ -40,7 +51,8 @@ class Picture:
     Attributes:
         kind: `number` and `time`: `bars`; `text`: `top` (truths, too); `different`: nearly all
             texts are, `bars` are their lengths; `key`: of the partition; `none`: not profiled;
-            `other`: values that have no order (nested, binary).
+            `other`: values that have no order (nested, binary); `mixed`: numbers in some files,
+            say, and texts in others.
         nulls, rows: of the files that were profiled.
         other: rows whose value is not among `top`.
         left_out: values too far out for `bars`.
@@ -80,7 +92,8 @@ def picture(column: ColumnProfile, of: Profiles) -> Picture:
         top = [Value(str(text), rows) for text, rows in pairs[:TOP]]
         other = values - sum(value.rows for value in top)
         return Picture("text", column.nulls, of.rows, top=top, other=other)
-    return Picture("other", column.nulls, of.rows)
+    kind: Kind = "other" if family(column.type) == "other" else "mixed"
+    return Picture(kind, column.nulls, of.rows)
 
 
 def _is_whole(column: ColumnProfile) -> bool:
@@ -102,13 +115,21 @@ def _histogram(kind: Kind, found: Bars, column: ColumnProfile, rows: int) -> Pic
     first, last = first.partition(" to ")[0], last.rpartition(" to ")[2]
     if kind == "number" and not out:
         first, last = _end(column.min, first), _end(column.max, last)
+    if kind == "time" and not out:
+        first = str(column.min or first)[: len(first)]
+        last = str(column.max or last)[: len(last)]
     return Picture(kind, column.nulls, rows, found.bars, left_out=out, first=first, last=last)
 
 
 def _end(limit: str | int | float | None, edge: str) -> str:
     """Return a column's limit, if it is as short as the edge of a bar might be."""
-    text = edge if limit is None else words.number(limit)
+    text = edge if limit is None else limit_text(limit)
     return text if len(text) <= 12 else edge
+
+
+def limit_text(limit: str | int | float) -> str:
+    """Return a limit of numbers as people read it; decimals are texts in the log."""
+    return words.decimal(limit) if isinstance(limit, str) else words.number(limit)
 
 
 def _most_first(pair: tuple[int | str, int]) -> tuple[int, str]:
@@ -163,7 +184,8 @@ def _sentence(one: Picture) -> str:
         "none": "not profiled yet",
         "empty": "no rows",
         "key": "of the partition's address",
-        "other": "no order to draw",
+        "other": "nested or binary",
+        "mixed": "of other kinds in other files",
     }.get(one.kind, "no value that can be drawn")
 
 
@@ -239,9 +261,9 @@ def _nulls(one: Picture) -> Markup:
 def _labels(one: Picture, end: int) -> Markup:
     first, last = one.first, one.last
     text = Markup('<text x="0" y="46">{}</text>').format(first)
+    if first == last or not last:
+        return text
     if len(first + last) * 6 + 8 > end:
-        if first == last or len(one.bars) == 1:
-            return text
         end = min(len(first + last) * 6 + 20, WIDTH)
     return text + Markup('<text x="{}" y="46" text-anchor="end">{}</text>').format(end, last)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -26,7 +27,7 @@ class Box:
 
 def drawn(boxes: Sequence[Box], arrows: Sequence[tuple[str, str]]) -> Markup:
     """Return the picture of boxes and the arrows between them, which go round in no circle."""
-    layers = _layers([box.id for box in boxes], arrows)
+    layers, ways = _layers([box.id for box in boxes], arrows)
     tallest = max(len(layer) for layer in layers)
     height = tallest * _ROW + 2 * _EDGE - (_ROW - _TALL)
     width = len(layers) * (_WIDE + _GAP) - _GAP + 2 * _EDGE
@@ -38,7 +39,7 @@ def drawn(boxes: Sequence[Box], arrows: Sequence[tuple[str, str]]) -> Markup:
         for number, layer in enumerate(layers)
         for row, name in enumerate(layer)
     }
-    lines = Markup("").join(_arrow(places[one], places[other]) for one, other in arrows)
+    lines = Markup("").join(_arrow([places[name] for name in way]) for way in ways)
     nodes = Markup("").join(_node(box, places[box.id]) for box in boxes)
     return Markup(
         '<svg role="group" aria-label="Lineage" width="{w}" height="{h}" viewBox="0 0 {w} {h}">'
@@ -46,25 +47,49 @@ def drawn(boxes: Sequence[Box], arrows: Sequence[tuple[str, str]]) -> Markup:
     ).format(lines, nodes, w=width, h=height)
 
 
-def _layers(names: Sequence[str], arrows: Sequence[tuple[str, str]]) -> list[list[str]]:
+def _layers(
+    names: Sequence[str], arrows: Sequence[tuple[str, str]]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the layers, and each arrow's way through them: a place of its own in every layer."""
+    ranks = _ranks(names, arrows)
+    layers: list[list[str]] = [[] for _ in range(max(ranks.values()) + 1)]
+    for name in names:
+        layers[ranks[name]].append(name)
+    ways = []
+    for one, other in arrows:
+        between = [f"{one}\0{other}\0{rank}" for rank in range(ranks[one] + 1, ranks[other])]
+        for rank, name in enumerate(between, start=ranks[one] + 1):
+            layers[rank].append(name)
+        ways.append([one, *between, other])
+    before: dict[str, list[str]] = {name: [] for layer in layers for name in layer}
+    after: dict[str, list[str]] = {name: [] for name in before}
+    for way in ways:
+        for name, following in pairwise(way):
+            before[following].append(name)
+            after[name].append(following)
+    for _ in range(_SWEEPS):
+        for left, right in pairwise(layers):
+            _order(right, before, left)
+        for right, left in pairwise(layers[::-1]):
+            _order(left, after, right)
+    return layers, ways
+
+
+def _ranks(names: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Return how long the longest path to each is; what begins one stands beside what follows."""
     before: dict[str, list[str]] = {name: [] for name in names}
     after: dict[str, list[str]] = {name: [] for name in names}
     for one, other in arrows:
         before[other].append(one)
         after[one].append(other)
-    ranks = _ranks(names, before)
-    layers: list[list[str]] = [[] for _ in range(max(ranks.values()) + 1)]
+    ranks = _longest(names, before)
     for name in names:
-        layers[ranks[name]].append(name)
-    for _ in range(_SWEEPS):
-        for layer in layers[1:]:
-            _order(layer, before, layers)
-        for layer in reversed(layers[:-1]):
-            _order(layer, after, layers)
-    return layers
+        if not before[name] and after[name]:
+            ranks[name] = max(min(ranks[other] for other in after[name]) - 1, 0)
+    return ranks
 
 
-def _ranks(names: Sequence[str], before: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def _longest(names: Sequence[str], before: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Return how long the longest path to each is; in a circle, which cannot be, it ends."""
     ranks = dict.fromkeys(names, 0)
     for _ in names:
@@ -78,26 +103,27 @@ def _ranks(names: Sequence[str], before: Mapping[str, Sequence[str]]) -> dict[st
     return ranks
 
 
-def _order(
-    layer: list[str], near: Mapping[str, Sequence[str]], layers: Sequence[Sequence[str]]
-) -> None:
-    """Bring a layer into the order of the middles of its neighbours."""
-    place = {name: row - (len(each) - 1) / 2 for each in layers for row, name in enumerate(each)}
-
-    def middle(name: str) -> float:
-        found = [place[one] for one in near[name]]
-        return sum(found) / len(found) if found else place[name]
-
-    layer.sort(key=middle)
+def _order(layer: list[str], near: Mapping[str, Sequence[str]], beside: Sequence[str]) -> None:
+    """Bring a layer into the order of the middles of its neighbours in the one beside it."""
+    place = {name: row - (len(beside) - 1) / 2 for row, name in enumerate(beside)}
+    middles = {}
+    for row, name in enumerate(layer):
+        found = [place[one] for one in near[name] if one in place]
+        middles[name] = sum(found) / len(found) if found else row - (len(layer) - 1) / 2
+    layer.sort(key=lambda name: middles[name])
 
 
-def _arrow(begin: tuple[int, int], end: tuple[int, int]) -> Markup:
-    x, y = begin[0] + _WIDE, begin[1] + _TALL // 2
-    to_x, to_y = end[0], end[1] + _TALL // 2
-    bend = (to_x + x) // 2 if to_x - x <= _GAP else x + _GAP // 2
-    return Markup('<path d="M{} {}C{} {} {} {} {} {}"/>').format(
-        x, y, bend, y, to_x - _GAP // 2, to_y, to_x, to_y
-    )
+def _arrow(way: Sequence[tuple[int, int]]) -> Markup:
+    """Return a line from box to box; in the layers between, it goes straight through its place."""
+    x, y = way[0][0] + _WIDE, way[0][1] + _TALL // 2
+    steps = [f"M{x} {y}"]
+    for number, (to_x, top) in enumerate(way[1:], start=2):
+        to_y, middle = top + _TALL // 2, to_x - _GAP // 2
+        steps.append(f"C{middle} {y} {middle} {to_y} {to_x} {to_y}")
+        y = to_y
+        if number < len(way):
+            steps.append(f"H{to_x + _WIDE}")
+    return Markup('<path d="{}"/>').format("".join(steps))
 
 
 def _node(box: Box, place: tuple[int, int]) -> Markup:

@@ -45,6 +45,11 @@ def cell(rows: int, most: int) -> Markup:
     return calendar.told(rows, most)
 
 
+def limit(value: str | int | float) -> str:
+    """Return the least or greatest of numbers."""
+    return columns.limit_text(value)
+
+
 def lineage_of(ask: Ask, dataset: str, of: "Lineage") -> Markup:
     """Return the lineage around a dataset."""
     boxes = [
