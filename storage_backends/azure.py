@@ -25,7 +25,7 @@ from azure.core import exceptions as core
 from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import ContainerClient, ExponentialRetry
 
-from storage_backends import azure_account, azure_upload, connection, extensions, keys
+from storage_backends import azure_account, azure_upload, connection, extensions, keys, level
 from storage_backends.asking import asking
 from storage_backends.azure_errors import SETTING, translated
 from storage_backends.patience import CONNECT_S, answer_s
@@ -120,6 +120,15 @@ class AzureStore:
         """
         keys.check_prefix(prefix)
         return self._listed(prefix, after)
+
+    def children(self, prefix: str = "", *, after: str = "", limit: int) -> tuple[Listed, ...]:
+        keys.check_folder(prefix)
+        pages = self._client.walk_blobs(
+            name_starts_with=self._root + prefix,
+            results_per_page=min(limit + 2, 5000),
+            start_from=self._root + level.start_of(prefix, after) if after else None,
+        ).by_page()
+        return level.gathered(self._levels(prefix, pages), prefix, after, limit)
 
     def size(self, key: str) -> int:
         with self._asking(key):
@@ -259,6 +268,16 @@ class AzureStore:
                 is_folder = key.endswith("/") or "hdi_isfolder" in (blob.metadata or {})
                 if key > after and not is_folder:
                     yield Listed(key, blob.size)
+
+    def _levels(self, prefix: str, pages: Iterator[Any]) -> Iterator[tuple[Listed, ...]]:
+        while True:
+            with self._asking(prefix):
+                page = next(pages, None)
+                blobs = None if page is None else list(page)
+            if blobs is None:
+                return
+            named = [(one.name.removeprefix(self._root), one) for one in blobs]
+            yield tuple(Listed(key, 0 if key.endswith("/") else one.size) for key, one in named)
 
     def _asking(self, key: str, *, is_read: bool = False) -> AbstractContextManager[None]:
         def told(exc: Exception) -> OSError:

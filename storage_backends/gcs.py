@@ -31,7 +31,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from storage_backends import connection as connections
-from storage_backends import extensions, keys
+from storage_backends import extensions, keys, level
 from storage_backends.asking import asking
 from storage_backends.gcs_errors import (
     SDK,
@@ -152,6 +152,20 @@ class GcsStore:
         keys.check_prefix(prefix)
         return self._listed(prefix, after)
 
+    def children(self, prefix: str = "", *, after: str = "", limit: int) -> tuple[Listed, ...]:
+        keys.check_folder(prefix)
+        pages = self._client.list_blobs(
+            self._name,
+            prefix=self._root + prefix,
+            delimiter="/",
+            start_offset=self._root + level.start_of(prefix, after) if after else None,
+            page_size=min(limit + 2, 1000),
+            fields="items(name,size),prefixes,nextPageToken",
+            timeout=_timeout(),
+            retry=_again(),
+        ).pages
+        return level.gathered(self._levels(prefix, pages), prefix, after, limit)
+
     def size(self, key: str) -> int:
         blob = self._blob(key)
         with self._asking(key):
@@ -268,6 +282,17 @@ class GcsStore:
                 key = blob.name.removeprefix(self._root)
                 if key > after and not key.endswith("/"):
                     yield Listed(key, blob.size)
+
+    def _levels(self, prefix: str, pages: Iterator[Any]) -> Iterator[tuple[Listed, ...]]:
+        while True:
+            with self._asking(prefix):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield (
+                *(Listed(blob.name.removeprefix(self._root), blob.size) for blob in page),
+                *(Listed(name.removeprefix(self._root), 0) for name in page.prefixes),
+            )
 
     def _ask(self) -> None:
         """Ask for the first name: the cheapest question that whoever may list may ask."""

@@ -28,6 +28,18 @@ def check_prefix(prefix: str) -> None:
         check(folder)
 
 
+def check_folder(prefix: str) -> None:
+    """Make sure that `prefix` is a folder below the root, with its `/`, or the root: `""`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if prefix:
+        check(prefix.removesuffix("/"))
+        if not prefix.endswith("/"):
+            raise ValueError(f"{prefix!r} is no folder: it does not end in '/'")
+
+
 def check_range(key: str, start: int, length: int | None) -> None:
     """Make sure that a range is one.
 

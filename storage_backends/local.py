@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from storage_backends import keys
+from storage_backends import keys, level
 from storage_backends.store import Listed
 
 _STAGING = "_lake/.tmp"
@@ -89,6 +89,13 @@ class LocalStore:
         folder = prefix.rpartition("/")[0]
         start = self._path(folder) if folder else self._root
         return _walk(start, f"{folder}/" if folder else "", prefix, after)
+
+    def children(self, prefix: str = "", *, after: str = "", limit: int) -> tuple[Listed, ...]:
+        """Return what is one level below a folder; symbolic links are left out. See `Store`."""
+        keys.check_folder(prefix)
+        path = self._path(prefix.removesuffix("/")) if prefix else self._root
+        hidden = os.path.join(self._root, _STAGING)
+        return level.on_disk(path, prefix, after=after, limit=limit, hidden=hidden)
 
     def size(self, key: str) -> int:
         with _reading(key):

@@ -24,7 +24,7 @@ from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.loaders import create_loader
 
-from storage_backends import extensions, keys, s3_upload
+from storage_backends import extensions, keys, level, s3_upload
 from storage_backends.asking import asking
 from storage_backends.patience import CONNECT_S, answer_s
 from storage_backends.ranges import PART_BYTES, TOGETHER, fetch_in_parts
@@ -121,6 +121,14 @@ class S3Store:
         """
         keys.check_prefix(prefix)
         return self._listed(prefix, after)
+
+    def children(self, prefix: str = "", *, after: str = "", limit: int) -> tuple[Listed, ...]:
+        keys.check_folder(prefix)
+        asked: dict[str, Any] = {"Delimiter": "/", "Prefix": self._root + prefix}
+        if after:
+            asked["StartAfter"] = self._root + level.start_of(prefix, after)
+        asked["PaginationConfig"] = {"PageSize": min(limit + 1, 1000)}
+        return level.gathered(self._levels(prefix, asked), prefix, after, limit)
 
     def size(self, key: str) -> int:
         keys.check(key)
@@ -328,7 +336,22 @@ class S3Store:
                 if key > after and key.startswith(prefix) and not key.endswith("/"):
                     yield Listed(key, item["Size"])
 
-    def _pages(self, asked: dict[str, str]) -> Any:
+    def _levels(self, prefix: str, asked: dict[str, Any]) -> Iterator[tuple[Listed, ...]]:
+        with self._asking(prefix):
+            pages = iter(self._pages({"Bucket": self._bucket, **asked}))
+        while True:
+            with self._asking(prefix):
+                page = next(pages, None)
+            if page is None:
+                return
+            objects = self._genuine(page, "IsTruncated").get("Contents", ())
+            folders = page.get("CommonPrefixes", ())
+            yield (
+                *(Listed(item["Key"].removeprefix(self._root), item["Size"]) for item in objects),
+                *(Listed(item["Prefix"].removeprefix(self._root), 0) for item in folders),
+            )
+
+    def _pages(self, asked: dict[str, Any]) -> Any:
         return self._client.get_paginator("list_objects_v2").paginate(**asked)
 
     def _asking(

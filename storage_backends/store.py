@@ -88,6 +88,18 @@ class Store(Protocol):
         Complete as of the call, or it raises; never silently partial.
         """
 
+    def children(self, prefix: str = "", *, after: str = "", limit: int) -> tuple[Listed, ...]:
+        """Return what is one level below a folder and sorts behind `after`, by key: the first.
+
+        What has more below it is one entry, whose key ends in `/` and whose size is 0. It costs as
+        much as is given, not as much as there is.
+
+        Args:
+            prefix: `""`, or the folder with its `/`.
+            after: a key, or that of an entry: `raw/x/` leaves out all that is in there.
+            limit: how many to give at most.
+        """
+
     def size(self, key: str) -> int:
         """Return an object's size in bytes.
 

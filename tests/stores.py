@@ -51,6 +51,11 @@ class HookedStore:
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[Listed]:
         return iter(self._ask("list", prefix, lambda: [*self.inner.list(prefix, after=after)]))
 
+    def children(self, prefix: str = "", *, after: str = "", limit: int) -> tuple[Listed, ...]:
+        return self._ask(
+            "children", prefix, lambda: self.inner.children(prefix, after=after, limit=limit)
+        )
+
     def size(self, key: str) -> int:
         return self._ask("size", key, lambda: self.inner.size(key))
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from storage_backends import Listed
+from storage_backends.level import gathered, one_level
 
 
 class MemoryStore:
@@ -38,6 +39,9 @@ class MemoryStore:
         for key in sorted(self.objects):
             if key.startswith(prefix) and key > after:
                 yield Listed(key, len(self.objects[key]))
+
+    def children(self, prefix: str = "", *, after: str = "", limit: int) -> tuple[Listed, ...]:
+        return gathered([one_level(self.list(prefix), prefix)], prefix, after, limit)
 
     def size(self, key: str) -> int:
         return len(self.get(key))

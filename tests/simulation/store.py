@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from storage_backends import Listed
+from storage_backends.level import gathered, one_level
 
 Verb = Literal["get", "put_new", "put", "list", "delete", "fetch"]
 Status = Literal["ok", "missing", "exists", "409", "unknown", "refused"]
@@ -67,6 +68,9 @@ class SimStore:
     def list(self, prefix: str = "", *, after: str = "") -> Iterator[Listed]:
         found = self._told(Request("list", prefix, after=after)).listed
         return iter([Listed(key, byte_count) for key, byte_count in found])
+
+    def children(self, prefix: str = "", *, after: str = "", limit: int) -> tuple[Listed, ...]:
+        return gathered([one_level(self.list(prefix), prefix)], prefix, after, limit)
 
     def size(self, key: str) -> int:
         return len(self._told(Request("get", key)).data)

@@ -278,6 +278,46 @@ def test_a_listing_takes_any_prefix_and_any_start(store: Store) -> None:
             assert keys(store, prefix, after=after) == expected
 
 
+def one_level(prefix: str, after: str) -> list[str]:
+    """Return what `children` is to give of `TREE`, worked out in another way."""
+    mine = [key.removeprefix(prefix) for key in TREE if key.startswith(prefix)]
+    names = {name.partition("/")[0] + "/" * ("/" in name) for name in mine}
+    return sorted(f"{prefix}{name}" for name in names if f"{prefix}{name}" > after)
+
+
+def test_a_folder_gives_one_level_from_any_start(store: Store) -> None:
+    for key in TREE:
+        store.put_new(key, b"12")
+    folders = ["", "b/", "b/z/", "b/x-1/", "nothing/", "🍵/"]
+    starts = ["", *TREE, "b", "b/", "b-c/", "b/x-1/", "b/z/", "0", "b/z/1x", "zz", "🍵/"]
+
+    for prefix in folders:
+        for after in starts:
+            expected = one_level(prefix, after)
+            for limit in (1, 2, 100):
+                found = store.children(prefix, after=after, limit=limit)
+                assert [one.key for one in found] == expected[:limit], (prefix, after, limit)
+            sizes = {one.byte_count for one in found if not one.key.endswith("/")}
+            assert sizes <= {2}
+
+
+def test_a_folder_of_many_is_given_page_by_page_and_none_is_lost(store: Store) -> None:
+    names = sorted([f"log/{n:04}{'/deep/x' * (n % 3 == 0)}" for n in range(60)])
+    for name in names:
+        store.put(name, b"")
+
+    found: list[str] = []
+    while page := store.children("log/", after=found[-1] if found else "", limit=7):
+        found += [one.key for one in page]
+    assert found == sorted({"/".join(n.split("/")[:2]) + "/" * ("deep" in n) for n in names})
+
+
+@pytest.mark.parametrize("prefix", ["..", "../", "/", "raw", "raw//", "raw/../", "raw\\x/"])
+def test_no_level_outside_of_the_root_is_given(store: Store, prefix: str) -> None:
+    with pytest.raises(ValueError, match=r"is no (key|folder)"):
+        store.children(prefix, limit=1)
+
+
 def test_an_empty_store_lists_nothing(store: Store) -> None:
     assert keys(store) == keys(store, "raw/") == keys(store, "raw/x", after="raw/") == []
 
