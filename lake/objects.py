@@ -10,9 +10,10 @@ from pathlib import Path
 
 from lake.errors import unavailable
 from lake.words import said_by
-from storage_backends import Store, is_refusal
+from storage_backends import Listed, Store, is_refusal
 
 TRIES = 5
+PIECE = 4 << 20
 
 
 def create(store: Store, key: str, data: bytes, *, pause: Callable[[float], None]) -> None:
@@ -68,6 +69,32 @@ def read(store: Store, key: str) -> bytes:
     """Return an object's bytes; raises as `download` does."""
     with _asking(store, key):
         return store.get(key)
+
+
+def piece(store: Store, key: str, start: int, length: int) -> bytes:
+    """Return some of an object's bytes, fewer where it ends; raises as `download` does."""
+    with _asking(store, key):
+        return store.get(key, start=start, length=length)
+
+
+def pieces(store: Store, key: str, *, length: int = PIECE) -> Iterator[bytes]:
+    """Give an object's bytes one piece after the other; raises as `download` does."""
+    at = 0
+    while found := piece(store, key, at, length):
+        yield found
+        at += len(found)
+        if len(found) < length:
+            return
+
+
+def children(store: Store, prefix: str, *, after: str, limit: int) -> tuple[Listed, ...]:
+    """Return one level of a folder, see `Store.children`.
+
+    Raises:
+        StoreUnavailable: it could not be listed.
+    """
+    with _asking(store, prefix):
+        return store.children(prefix, after=after, limit=limit)
 
 
 def size(store: Store, key: str) -> int:

@@ -7,8 +7,22 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lake.browser import special
 from lake.browser.ask import Ask
-from lake.browser.pages import checks, columns, commits, dataset, lake, search, versions
+from lake.browser.pages import (
+    bucket,
+    checks,
+    columns,
+    commits,
+    dataset,
+    diff,
+    lake,
+    runs,
+    search,
+    stored,
+    version,
+    versions,
+)
 from lake.browser.routes import Route
 from lake.browser.snapshot import Snapshot
 
@@ -38,9 +52,19 @@ PAGES: Mapping[str, Page] = {
     "checks": Page(checks.ChecksPage, checks.make, "checks", "lake"),
     "search": Page(search.SearchPage, search.make, "search", "lake"),
     "commits": Page(commits.CommitsPage, commits.make, "commits", "commits"),
+    "bucket": Page(bucket.BucketPage, bucket.make, "bucket", "bucket"),
+    "object": Page(stored.ObjectPage, stored.make, "object", "bucket"),
+    "version": Page(version.VersionPage, version.make, "version", "lake"),
+    "diff": Page(diff.DiffPage, diff.make, "diff", "lake"),
+    "runs": Page(runs.RunsPage, runs.make, "runs", "runs"),
     "commit": Page(commits.CommitPage, commits.make_one, "commit", "commits"),
 }
 
 Special = Callable[[Request, Snapshot, Ask, Route], Awaitable[Response | None]]
-SPECIAL: Mapping[str, Special] = {}
+SPECIAL: Mapping[str, Special] = {
+    "partition": special.newest,
+    "version": special.of_version,
+    "diff": special.of_diff,
+    "object": special.of_object,
+}
 """What answers by itself; None: the page is made as others are."""

@@ -1,0 +1,105 @@
+"""A version's receipt as lines of a table: what the log says, and what lies beside its files."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lake import layout
+from lake.browser.ask import Ask, dataset_path
+from lake.browser.previews import cut
+from lake.browser.receipts import Beside, Said
+from lake.browser.snapshot import Snapshot
+
+_LONGEST = 400
+_NAMES = {
+    "name": "Name there",
+    "sha256": "SHA-256 as sent",
+    "etag": "ETag",
+    "last_modified": "Last modified",
+}
+_KNOWN = {
+    "lake", "dataset", "partition", "landed_at", "run", "clearlake", "sources", "rows", "rejected",
+    "files", "columns", "built_from", "content", "build_key",
+}  # fmt: skip
+_INPUTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of the receipt; `link` is where its text leads to, `""` for nowhere."""
+
+    name: str
+    text: str
+    link: str = ""
+    kind: Literal["text", "mono", "time"] = "text"
+
+
+def facts(
+    shot: Snapshot, ask: Ask, row: Mapping[str, Any], said: Said, beside: Beside | None
+) -> list[Fact]:
+    """Return all that is known of where a version came from, but for its files."""
+    document = beside.document if beside else {}
+    return [one for one in _facts(shot, ask, row, said, document) if one.text]
+
+
+def _facts(
+    shot: Snapshot, ask: Ask, row: Mapping[str, Any], said: Said, document: Mapping[str, Any]
+) -> Iterator[Fact]:
+    yield Fact("Source", place_of(said.origin.get("url") or row["source"] or ""))
+    for name, text in said.origin.items():
+        if name != "url":
+            yield _told(_NAMES.get(name, _spoken(name)), text)
+    yield from _inputs(ask, document.get("built_from"))
+    yield Fact("Landed" if said.origin else "Made", str(row["landed_at"] or ""), kind="time")
+    yield Fact("By", row["action"] or "")
+    yield Fact("Commit", str(row["commit"]), ask.link(f"/commits/{row['commit']}"), "mono")
+    yield Fact("Run", row["run"] or "", ask.link("/runs", run=row["run"] or ""), "mono")
+    (author,) = shot.rows(f"SELECT author FROM meta.commits WHERE commit = {row['commit']}") or [
+        {"author": ""}
+    ]
+    yield Fact("Host", author["author"])
+    yield _told("Content", row["sha256"] or "")
+    yield _told("Build", said.build)
+    yield _told("Goes on behind", said.start)
+    yield _told("Cursor", said.end)
+    yield _told("Batch", said.batch)
+    sources = document.get("sources")
+    if isinstance(sources, list) and len(sources) > 1:
+        yield Fact("Sources", f"{len(sources)} files")
+    for name, value in document.items():
+        if name not in _KNOWN and value not in ({}, [], "", 0, None):
+            yield _told(_spoken(name), value)
+    key = row["receipt"] or ""
+    yield Fact(
+        "Receipt", layout.RECEIPT if key else "", ask.link("/bucket/object", key=key), "mono"
+    )
+
+
+def place_of(url: str) -> str:
+    """Return where something came from; of a file of some machine only its name."""
+    scheme, _, rest = url.partition("://")
+    if rest and scheme != "file":
+        return cut(url, _LONGEST) or ""
+    return cut(url.rstrip("/").rpartition("/")[2], _LONGEST) or ""
+
+
+def _inputs(ask: Ask, built_from: Any) -> Iterator[Fact]:
+    if not isinstance(built_from, dict):
+        return
+    for name, partitions in list(built_from.items())[:_INPUTS]:
+        count = len(partitions) if isinstance(partitions, list) else 0
+        one = partitions[0] if count == 1 else ""
+        what = one or (f"{count} partitions" if count else "all of it")
+        is_known = name.partition(".")[0] in layout.ZONES
+        yield Fact("Made from", f"{name} {what}", ask.link(dataset_path(name)) if is_known else "")
+
+
+def _told(name: str, value: Any) -> Fact:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Fact(name, cut(text, _LONGEST) or "", kind="mono")
+
+
+def _spoken(name: str) -> str:
+    text = name.replace("_", " ").strip()
+    return f"{text[:1].upper()}{text[1:]}"[:60]
