@@ -121,7 +121,8 @@ def _text(head: bytes) -> str | None:
 
 
 def _plain(text: str, said: str) -> Preview:
-    lines, room = [], _MOST_TEXT * 2
+    lines: list[str] = []
+    room = _MOST_TEXT * 2
     for line in text.split("\n"):
         shown = seen(line.removesuffix("\r").replace("\t", "    "))
         shown = shown if len(shown) <= room else f"{shown[:room]}…"
@@ -174,9 +175,8 @@ def _first_rows(file: Any, names: list[str]) -> list[list[Any]]:
     for group in range(min(file.num_row_groups, 16)):
         facts = file.metadata.row_group(group)
         if facts.num_rows:
-            count = max(
-                1, min(ROWS, _ROWS_BYTES // max(1, facts.total_byte_size // facts.num_rows))
-            )
+            each = max(1, facts.total_byte_size // facts.num_rows)
+            count = max(1, min(ROWS, _ROWS_BYTES // each))
             batches = file.iter_batches(count, row_groups=[group], columns=names)
             batch = next(batches, None)
             columns = [column.to_pylist() for column in batch.columns] if batch else []

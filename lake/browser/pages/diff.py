@@ -10,16 +10,20 @@ from typing import Any, Literal
 
 from lake.browser.ask import Ask, dataset_path
 from lake.browser.comparing import ROWS, Compared, Kind, Row, compare
+from lake.browser.pages.receipt import Fact, origin
 from lake.browser.pages.snippet import snippet
+from lake.browser.pages.version import Download, downloads
 from lake.browser.previews import cut
 from lake.browser.receipts import Place, place, row_of
 from lake.browser.snapshot import Snapshot
+from lake.browser.words import number
 from lake.operations.diff_columns import ColumnDiff
 
 PER_PAGE = 100
 _KINDS: tuple[Kind, ...] = ("added", "removed", "changed")
 _OTHERS = 12
 _WIDE = 120
+_PLACES = 4
 _UNSAFE = ("=", "+", "-", "@", "\t", "\r")
 
 Looks = Literal["n", "mono", ""]
@@ -125,6 +129,8 @@ class DiffPage:
     older: str
     csv: str
     sql: str
+    origin: Sequence[Fact]
+    downloads: Sequence[Download]
 
 
 def sides(ask: Ask) -> tuple[Place, Place]:
@@ -177,13 +183,15 @@ def make(shot: Snapshot, ask: Ask) -> DiffPage:
         [cut(name, 60) or "" for name in found.names],
         looks(found),
         found.hidden,
-        [_line(row, longest) for row in shown],
+        _lines(shown, longest),
         f"Rows {first + 1} to {first + len(shown)} of {len(chosen)}" if shown else "",
         len(found.rows),
         newer,
         older,
         ask.same(csv=1) if shown else "",
         snippet(shot, before, after, found),
+        origin(shot, ask, after),
+        downloads(shot, ask, after, row_of(shot, after))[:1],
     )
 
 
@@ -263,12 +271,37 @@ def _looks(values: Sequence[Any]) -> Looks:
     return "mono" if known and all(isinstance(v, (date, datetime, time)) for v in known) else ""
 
 
-def _line(row: Row, longest: int) -> Line:
+def _lines(rows: Sequence[Row], longest: int) -> list[Line]:
+    width = len(rows[0].values) if rows else 0
+    places = [_places(rows, at) for at in range(width)]
+    return [_line(row, places, longest) for row in rows]
+
+
+def _line(row: Row, places: Sequence[int], longest: int) -> Line:
+    def text(value: Any, at: int) -> str | None:
+        said = cut(value, longest)
+        return _padded(said, places[at]) if said and isinstance(value, float) else said
+
     cells = [
-        Cell(cut(value, longest), at in row.was, cut(row.was[at], longest) if at in row.was else "")
+        Cell(text(value, at), at in row.was, text(row.was[at], at) if at in row.was else "")
         for at, value in enumerate(row.values)
     ]
     return Line(row.kind, cells)
+
+
+def _places(rows: Sequence[Row], at: int) -> int:
+    """Return how many decimal places align a column of fractions; 0 where that is too many."""
+    values = [value for row in rows for value in (row.values[at], row.was.get(at))]
+    found = [len(number(one).partition(".")[2]) for one in values if isinstance(one, float)]
+    most = max(found, default=0)
+    return most if most <= _PLACES else 0
+
+
+def _padded(text: str, places: int) -> str:
+    whole, dot, rest = text.partition(".")
+    if not places or not whole[-1:].isdigit() or not (rest.isdigit() or not dot):
+        return text
+    return f"{whole}.{rest.ljust(places, '0')}"
 
 
 def as_csv(shot: Snapshot, ask: Ask) -> bytes:

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from lake import layout
 from lake.browser.ask import Ask, dataset_path
 from lake.browser.previews import cut
-from lake.browser.receipts import Beside, Said
+from lake.browser.receipts import Beside, Place, Said, row_of, said
 from lake.browser.snapshot import Snapshot
+from lake.browser.words import plural
 
 _LONGEST = 400
 _NAMES = {
@@ -36,22 +37,22 @@ class Fact:
 
 
 def facts(
-    shot: Snapshot, ask: Ask, row: Mapping[str, Any], said: Said, beside: Beside | None
+    shot: Snapshot, ask: Ask, row: Mapping[str, Any], told: Said, beside: Beside | None
 ) -> list[Fact]:
     """Return all that is known of where a version came from, but for its files."""
     document = beside.document if beside else {}
-    return [one for one in _facts(shot, ask, row, said, document) if one.text]
+    return [one for one in _facts(shot, ask, row, told, document) if one.text]
 
 
 def _facts(
-    shot: Snapshot, ask: Ask, row: Mapping[str, Any], said: Said, document: Mapping[str, Any]
+    shot: Snapshot, ask: Ask, row: Mapping[str, Any], told: Said, document: Mapping[str, Any]
 ) -> Iterator[Fact]:
-    yield Fact("Source", place_of(said.origin.get("url") or row["source"] or ""))
-    for name, text in said.origin.items():
+    yield Fact("Source", place_of(told.origin.get("url") or row["source"] or ""))
+    for name, text in told.origin.items():
         if name != "url":
             yield _told(_NAMES.get(name, _spoken(name)), text)
     yield from _inputs(ask, document.get("built_from"))
-    yield Fact("Landed" if said.origin else "Made", str(row["landed_at"] or ""), kind="time")
+    yield Fact("Landed" if told.origin else "Made", str(row["landed_at"] or ""), kind="time")
     yield Fact("By", row["action"] or "")
     yield Fact("Commit", str(row["commit"]), ask.link(f"/commits/{row['commit']}"), "mono")
     yield Fact("Run", row["run"] or "", ask.link("/runs", run=row["run"] or ""), "mono")
@@ -60,10 +61,10 @@ def _facts(
     ]
     yield Fact("Host", author["author"])
     yield _told("Content", row["sha256"] or "")
-    yield _told("Build", said.build)
-    yield _told("Goes on behind", said.start)
-    yield _told("Cursor", said.end)
-    yield _told("Batch", said.batch)
+    yield _told("Build", told.build)
+    yield _told("Goes on behind", told.start)
+    yield _told("Cursor", told.end)
+    yield _told("Batch", told.batch)
     sources = document.get("sources")
     if isinstance(sources, list) and len(sources) > 1:
         yield Fact("Sources", f"{len(sources)} files")
@@ -74,6 +75,21 @@ def _facts(
     yield Fact(
         "Receipt", layout.RECEIPT if key else "", ask.link("/bucket/object", key=key), "mono"
     )
+
+
+def origin(shot: Snapshot, ask: Ask, at: Place) -> list[Fact]:
+    """Return the few lines that tell one landing from another."""
+    row = row_of(shot, at)
+    sent = said(shot, at, row).origin
+    hashed = sent.get("sha256", "")
+    found = [
+        Fact("Source", place_of(sent.get("url") or row["source"] or "")),
+        _told("ETag", sent.get("etag", "")),
+        _told("SHA-256", f"{hashed[:8]}…{hashed[-4:]}" if hashed else ""),
+        Fact("Run", row["run"] or "", ask.link("/runs", run=row["run"] or ""), "mono"),
+        Fact("Rejected", plural(row["rejected"] or 0, "row")),
+    ]
+    return [one for one in found if one.text]
 
 
 def place_of(url: str) -> str:

@@ -151,7 +151,7 @@ def make(shot: Snapshot, ask: Ask) -> VersionPage:
         facts(shot, ask, row, said(shot, at, row), found),
         found.problem if found else "",
         files,
-        _downloads(shot, ask, at, row) if not collected else [],
+        downloads(shot, ask, at, row) if not collected else [],
         ask.same(verify=1) if is_small else "",
         damaged,
         _checks(shot, at, row["commit"]),
@@ -210,7 +210,7 @@ def _files(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> tuple
     return files, sum(one.state in ("damaged", "missing") for one in known.values()), is_checked
 
 
-def _downloads(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> list[Download]:
+def downloads(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> list[Download]:
     """Return the source's own bytes, if they are few; else the objects in them, or the rows."""
     found = shot.rows(
         f"SELECT key, role, bytes, sha256 FROM every_file WHERE {files_of(at, row)}"
@@ -220,11 +220,12 @@ def _downloads(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> l
     if len(best) > DOWNLOADS:
         return []
     origin = said(shot, at, row).origin
+    path = dataset_path(at.dataset, at.partition, at.number)
     return [
         Download(
             own_name(one, origin),
             one["bytes"],
-            ask.link(ask.path, download=one["key"]),
+            ask.link(path, download=one["key"]),
             at.dataset.startswith("raw."),
         )
         for one in best
