@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
@@ -21,6 +21,8 @@ from lake.browser.guard import HEADERS, Guard
 from lake.browser.render import ASSETS, asset, asset_path, render
 from lake.browser.routes import Route, resolve
 from lake.browser.snapshot import Snapshot
+from lake.browser.sql.limits import Limits
+from lake.browser.sql.runner import Runner
 from lake.browser.window import Window
 from lake.errors import LakeError
 from lake.version import VERSION
@@ -69,18 +71,20 @@ class _Kept:
 class App:
     """The ASGI application of one lake."""
 
-    def __init__(self, window: Window, guard: Guard) -> None:
+    def __init__(self, window: Window, guard: Guard, limits: Limits | None = None) -> None:
         self.window = window
         self.guard = guard
+        self.runner = Runner(limits)
         self._kept = _Kept()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; nothing is kept between two of them but what was worked out."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await _lifespan(receive, send, self.runner.close)
             return
         if scope["type"] != "http":
             return
+        scope["lake.runner"] = self.runner
         request = Request(scope, receive)
         response = await self._answered(request)
         for name, text in HEADERS.items():
@@ -166,17 +170,19 @@ def _asset(path: str) -> Response:
     return Response(asset(name), media_type=ASSETS[name], headers={"Cache-Control": _FOREVER})
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send, end: Callable[[], None]) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await run_in_threadpool(end)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
 
 
-def application(window: Window, guard: Guard) -> ASGIApp:
+def application(window: Window, guard: Guard, limits: Limits | None = None) -> ASGIApp:
     """Return the application of one lake; what fails within it is a page, and is logged."""
-    return ServerErrorMiddleware(App(window, guard), handler=_failed)
+    return ServerErrorMiddleware(App(window, guard, limits), handler=_failed)
 
 
 def _failed(request: Request, error: Exception) -> Response:

@@ -24,6 +24,10 @@ Name = Literal[
     "runs",
     "search",
     "sql",
+    "sql_names",
+    "sql_csv",
+    "sql_parquet",
+    "sql_cancel",
 ]
 _ALONE: dict[str, Name] = {
     "/": "lake",
@@ -34,6 +38,10 @@ _ALONE: dict[str, Name] = {
     "/runs": "runs",
     "/search": "search",
     "/sql": "sql",
+    "/sql/names": "sql_names",
+    "/sql.csv": "sql_csv",
+    "/sql.parquet": "sql_parquet",
+    "/sql/cancel": "sql_cancel",
 }
 _TABS: dict[str, Name] = {
     "rows": "rows",

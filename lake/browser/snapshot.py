@@ -4,7 +4,8 @@ import tempfile
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -61,11 +62,17 @@ class Snapshot:
         `every_version` is `meta.versions`, sorted by dataset and kept: the quick one to ask. Values
         stand in the text by `lake.query.sql.literal`; a parameter would load pandas.
         """
-        connection = self.memo("meta", self._meta).cursor()
-        try:
+        with self.meta() as connection:
             found = connection.execute(select)
             names = [column[0] for column in found.description]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    @contextmanager
+    def meta(self) -> Iterator[Any]:
+        """Give a DuckDB connection, for one thread, with the metadata tables."""
+        connection = self.memo("meta", self._meta).cursor()
+        try:
+            yield connection
         finally:
             connection.close()
 

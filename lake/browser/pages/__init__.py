@@ -10,6 +10,7 @@ from starlette.responses import Response
 from lake.browser import special
 from lake.browser.ask import Ask
 from lake.browser.pages import (
+    asking,
     bucket,
     checks,
     columns,
@@ -19,6 +20,7 @@ from lake.browser.pages import (
     lake,
     runs,
     search,
+    sql,
     stored,
     version,
     versions,
@@ -58,6 +60,7 @@ PAGES: Mapping[str, Page] = {
     "diff": Page(diff.DiffPage, diff.make, "diff", "lake"),
     "runs": Page(runs.RunsPage, runs.make, "runs", "runs"),
     "commit": Page(commits.CommitPage, commits.make_one, "commit", "commits"),
+    "sql": Page(sql.SqlPage, sql.make, "sql", "sql"),
 }
 
 Special = Callable[[Request, Snapshot, Ask, Route], Awaitable[Response | None]]
@@ -66,5 +69,10 @@ SPECIAL: Mapping[str, Special] = {
     "version": special.of_version,
     "diff": special.of_diff,
     "object": special.of_object,
+    "sql": asking.answer,
+    "sql_csv": asking.file,
+    "sql_parquet": asking.file,
+    "sql_names": asking.names,
+    "sql_cancel": asking.cancel,
 }
 """What answers by itself; None: the page is made as others are."""

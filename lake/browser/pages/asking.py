@@ -1,0 +1,289 @@
+"""Questions over HTTP: run, wait for, stopped; their answers as pages and as files."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lake.browser import failures
+from lake.browser.ask import Ask
+from lake.browser.document import encoded
+from lake.browser.pages import sql as page
+from lake.browser.pages.table import Window, window
+from lake.browser.pictures import charts, choose
+from lake.browser.render import render
+from lake.browser.routes import Route
+from lake.browser.snapshot import Snapshot
+from lake.browser.sql.consent import mark, may_run
+from lake.browser.sql.limits import Limits
+from lake.browser.sql.runner import Failure, Format, Full, Job, Question, Runner
+from lake.browser.sql.sources import of_names
+from lake.browser.words import exact, size
+
+PER_PAGE = 50
+SOON_S = 2.0
+"""How long a page waits for its answer before it says that it does."""
+_LOOK_S = 0.2
+_PLACES = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth")
+_KINDS: Mapping[str, str] = {"csv": "csv", "safe": "csv", "parquet": "parquet"}
+
+
+def runner_of(request: Request) -> Runner:
+    """Return what runs this server's queries."""
+    runner: Runner = request.scope["lake.runner"]
+    return runner
+
+
+async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response:
+    """Answer with the SQL page, or with its JSON, which holds all rows."""
+    runner, sql = runner_of(request), ask.get("sql")
+    if not sql.strip():
+        runner.prepare(shot)
+        return await _shown(request, shot, ask, page.make(shot, ask), is_json=route.is_json)
+    question = _question(shot, ask, cut=not route.is_json)
+    refused = _refusal(shot, ask, question)
+    if refused:
+        return await _shown(request, shot, ask, refused, is_json=route.is_json)
+    job = runner.known(question)
+    if job is None and not may_run(request):
+        return await _shown(request, shot, ask, page.make(shot, ask), is_json=route.is_json)
+    try:
+        job = job or runner.ask(question)
+    except Full as full:
+        return busy(str(full))
+    await over(request, job, most=runner.limits.seconds * 99 if route.is_json else SOON_S)
+    if not job.is_over():
+        return await run_in_threadpool(waiting, request, shot, ask, job, "sql")
+    return await _answered(request, shot, ask, job, is_json=route.is_json)
+
+
+async def file(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response:
+    """Answer with the whole answer as a file."""
+    if route.is_json or not ask.get("sql").strip():
+        return failures.page(404, "No such page", "Look at the address.")
+    kind: Format = "parquet" if route.name == "sql_parquet" else "csv"
+    if kind == "csv" and ask.get("safe") == "1":
+        kind = "safe"
+    question = _question(shot, ask, kind=kind)
+    runner = runner_of(request)
+    if _refusal(shot, ask, question) or not may_run(request):
+        return _to(ask.link("/sql", sql=ask.get("sql"), sort=ask.get("sort")))
+    try:
+        job = runner.ask(question)
+    except Full as full:
+        return busy(str(full))
+    await over(request, job, most=runner.limits.seconds * 99)
+    runner.forget(job)
+    if job.answer is None:
+        said = job.failure.text if job.failure else "Nobody waited for it."
+        return failures.page(_status(job.failure), "No file", said, back=question.home)
+    return _download(b"".join(job.answer.parts), f"query-{shot.commit}.{_KINDS[kind]}")
+
+
+async def names(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response:
+    """Answer with the names of all tables and columns, as the editor completes them."""
+    tag = f'"names-{shot.commit}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    found = await run_in_threadpool(lambda: encoded(page.names(shot)))
+    return Response(found, media_type="application/json", headers=headers)
+
+
+async def cancel(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response:
+    """Stop a query whose id is told, which only who asked it knows."""
+    job = runner_of(request).stop(ask.get("job"))
+    return _to(job.question.home if job else ask.link("/sql"))
+
+
+async def over(request: Request, job: Job, *, most: float) -> None:
+    """Wait until a query is over, for so many seconds; stop it if nobody waits any more."""
+    until = time.monotonic() + most
+    job.waiting += 1
+    try:
+        while not job.is_over() and time.monotonic() < until:
+            job.asked = time.monotonic()
+            await asyncio.wait([asyncio.wrap_future(job.future)], timeout=_LOOK_S)
+            if not job.is_over() and await request.is_disconnected():
+                if job.waiting == 1:
+                    runner_of(request).stop(job.id)
+                return
+    finally:
+        job.waiting -= 1
+
+
+def busy(said: str) -> Response:
+    """Return the page that asks for patience."""
+    text = f"{said}. Try again in a moment."
+    response = failures.page(429, "Many are asking", text)
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def waiting(request: Request, shot: Snapshot, ask: Ask, job: Job, nav: str) -> Response:
+    """Return the page that waits for an answer, and asks again by itself."""
+    place, running = runner_of(request).place(job)
+    if place:
+        ordinal = _PLACES[place - 1] if place <= len(_PLACES) else f"{place}th"
+        queries = "1 query" if running == 1 else f"{running} queries"
+        said = f"{ordinal} in line; {queries} running."
+    else:
+        said = f"Running for {time.monotonic() - job.began:.0f} s."
+    values = {"job": job, "said": said, "nav": nav, "away": None, "shot": shot}
+    body = render("waiting", ask, sql=job.question.sql if nav == "sql" else "", **values)
+    return _html(body)
+
+
+def _question(shot: Snapshot, ask: Ask, *, kind: Format = "rows", cut: bool = True) -> Question:
+    sql = ask.get("sql")
+    text = ask.get("sort")
+    bare = text.removeprefix("-")
+    sort = int(text) if bare.isascii() and bare.isdigit() and len(bare) < 6 else 0
+    home = ask.link("/sql", sql=sql, sort=sort or "")
+    find = partial(of_names, shot)
+    return Question(shot, sql, find, kind, sort, cut=cut and kind == "rows", home=home)
+
+
+def _refusal(shot: Snapshot, ask: Ask, question: Question) -> page.SqlPage | None:
+    if len(question.sql) <= page.LONGEST:
+        return None
+    many = f"{exact(page.LONGEST)} characters"
+    said = f"The query has more than {many}, which is too long for an address."
+    return page.failed(shot, question.sql[:200], Failure("refused", said))
+
+
+async def _answered(
+    request: Request, shot: Snapshot, ask: Ask, job: Job, *, is_json: bool
+) -> Response:
+    sql = job.question.sql
+    if job.answer is None:
+        runner_of(request).forget(job)  # so that it can be tried again
+        failure = job.failure or Failure("stopped", "Stopped.")
+        document = page.failed(shot, sql, failure)
+        status = _status(failure)
+        return await _shown(request, shot, ask, document, is_json=is_json, status=status)
+    found, sort = job.answer, job.question.sort
+    if is_json:
+        rows = await run_in_threadpool(found.every)
+        runner_of(request).forget(job)
+        document = page.answered(shot, sql, found, rows, first=min(1, found.rows), sort=sort)
+        return await _shown(request, shot, ask, document, is_json=True)
+    number = min(ask.number("page", 1) or 1, max(len(found.parts), 1))
+    first = (number - 1) * PER_PAGE + 1 if found.rows else 0
+    document = page.answered(shot, sql, found, found.page(number), first=first, sort=sort)
+    return await run_in_threadpool(_drawn, request, shot, ask, document, job)
+
+
+def _drawn(
+    request: Request, shot: Snapshot, ask: Ask, document: page.SqlPage, job: Job
+) -> Response:
+    asked = (ask.get("chart"), ask.get("x"), ask.get("y"))
+    if asked not in job.memo:
+        job.memo[asked] = _chart(job, *asked)
+    chart, drawing, kinds = job.memo[asked]
+    seen_columns = window(ask, job.answer.columns if job.answer else [], document.rows)
+    values = {"chart": chart, "drawing": drawing, "kinds": kinds, "window": seen_columns}
+    return _page(request, shot, ask, document, **values)
+
+
+def _chart(
+    job: Job, kind: str, x: str, y: str
+) -> tuple[choose.Chart | None, charts.Drawing | None, list[tuple[str, str]]]:
+    assert job.answer
+    columns, rows = job.answer.columns, job.answer.every()
+    if len(columns) > choose.MOST_COLUMNS or len(rows) < 2:
+        return None, None, []
+    suiting = [one for one in choose.KINDS if choose.suits(columns, rows, one)]
+    kinds: list[tuple[str, str]] = [(one, one.capitalize()) for one in suiting]
+    chart = choose.asked(columns, rows, kind, x, y)
+    return chart, charts.draw(columns, rows, chart) if chart else None, kinds
+
+
+async def _shown(
+    request: Request,
+    shot: Snapshot,
+    ask: Ask,
+    document: page.SqlPage,
+    *,
+    is_json: bool,
+    status: int = 200,
+) -> Response:
+    if is_json:
+        body = await run_in_threadpool(encoded, document)
+        kept = {"Cache-Control": "no-store"}
+        return Response(body, status, media_type="application/json", headers=kept)
+    return await run_in_threadpool(_page, request, shot, ask, document, status=status)
+
+
+def _page(
+    request: Request,
+    shot: Snapshot,
+    ask: Ask,
+    document: page.SqlPage,
+    *,
+    status: int = 200,
+    chart: choose.Chart | None = None,
+    drawing: charts.Drawing | None = None,
+    kinds: Sequence[tuple[str, str]] = (),
+    window: Window | None = None,
+) -> Response:
+    values: dict[str, Any] = {
+        "page": document,
+        "shot": shot,
+        "nav": "sql",
+        "away": None,
+        "tree": page.tree(shot, document.sql),
+        "examples": page.examples(shot),
+        "limits": _in_words(runner_of(request).limits),
+        "chart": chart,
+        "drawing": drawing,
+        "kinds": kinds and [("", "Suggested"), *kinds, ("none", "None")],
+        "numbered": [("", "suggested"), *_numbered(document.columns)],
+        "window": window,
+        "per_page": PER_PAGE,
+    }
+    return mark(_html(render("sql", ask, **values), status))
+
+
+def _numbered(columns: Sequence[page.Column]) -> list[tuple[str, str]]:
+    return [(str(number), one.name) for number, one in enumerate(columns, 1)][:40]
+
+
+def _in_words(limits: Limits) -> str:
+    most = (
+        f"{limits.seconds:g} s, {size(limits.memory).replace('.00', '')}, {exact(limits.rows)} rows"
+    )
+    return f"one SELECT, {most}"
+
+
+def _html(body: str, status: int = 200) -> Response:
+    return Response(
+        body.encode(errors="replace"),
+        status,
+        media_type="text/html; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _download(data: bytes, name: str) -> Response:
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "no-store",
+    }
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+def _to(address: str) -> Response:
+    return Response(status_code=303, headers={"Location": address, "Cache-Control": "no-store"})
+
+
+def _status(failure: Failure | None) -> int:
+    kind = failure.kind if failure else "stopped"
+    return 400 if kind in ("refused", "error", "lake") else 500 if kind == "gone" else 422

@@ -1,0 +1,100 @@
+"""A table of an answer, as much of it as a page holds: its columns by the forty, its cells cut."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from lake.browser.ask import Ask
+from lake.browser.pictures.choose import is_number
+from lake.browser.words import LONGEST_CELL, cell, exact
+
+COLUMNS = 40
+ROOM = 70_000
+"""Bytes for what stands in the cells of a page."""
+_LEAST = 12
+_MONO = ("DATE", "TIME", "UUID", "INTERVAL", "BLOB", "BIT")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A column as it is shown: its number from 1, and the class of its cells."""
+
+    number: int
+    name: str
+    type: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is shown of a table; `said` tells which columns, where not all are."""
+
+    columns: Sequence[Shown]
+    rows: Sequence[Sequence[Markup]]
+    said: str
+    before: str
+    after: str
+
+
+def window(ask: Ask, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> Window:
+    """Return as many columns as a page holds, from the one that `?columns=` tells."""
+    first = min(ask.number("columns", 0), max(len(columns) - 1, 0)) // COLUMNS * COLUMNS
+    last = min(first + COLUMNS, len(columns))
+    shown = [
+        Shown(number + 1, columns[number][0], columns[number][1], _class(columns[number][1]))
+        for number in range(first, last)
+    ]
+    longest = _longest([row[first:last] for row in rows])
+    cells = [[told(row[one.number - 1], one.type, longest) for one in shown] for row in rows]
+    is_all = last - first == len(columns)
+    return Window(
+        shown,
+        cells,
+        "" if is_all else f"columns {first + 1} to {last} of {exact(len(columns))}",
+        ask.same(columns=first - COLUMNS or None) if first else "",
+        ask.same(columns=first + COLUMNS) if last < len(columns) else "",
+    )
+
+
+def _class(kind: str) -> str:
+    if is_number(kind):
+        return "n"
+    return "mono" if kind.startswith(_MONO) else ""
+
+
+def _longest(rows: Sequence[Sequence[Any]]) -> int:
+    longest = LONGEST_CELL
+    texts = [_text(value) for row in rows for value in row]
+    while longest > _LEAST and sum(_size(text, longest) for text in texts) > ROOM:
+        longest = longest * 2 // 3
+    return longest
+
+
+def _text(value: Any) -> str:
+    return str(value["start"] if isinstance(value, Mapping) else value)
+
+
+def _size(text: str, longest: int) -> int:
+    some = text[:longest]
+    return (
+        len(some.encode(errors="replace"))
+        if some.isalnum()
+        else len(escape(some).encode(errors="replace"))
+    )
+
+
+def told(value: Any, kind: str, longest: int = LONGEST_CELL) -> Markup:
+    """Return the inside of a cell: a number in groups of three, whichever type holds it."""
+    if isinstance(value, Mapping):
+        some = value["start"][:longest]
+        more = Markup(' <span class="faint">+{} more characters</span>')
+        return cell(some) + more.format(exact(value["characters"] - len(some)))
+    if isinstance(value, str) and is_number(kind):
+        whole, dot, rest = value.partition(".")
+        if whole.lstrip("-").isdigit() and len(whole) < 60:
+            sign = "-" if whole.startswith("-") else ""
+            value = exact(int(whole)) if int(whole) or not sign else f"\u2212{whole[1:]}"
+            return escape(f"{value}{dot}{rest}")
+    return cell(value, longest=longest)

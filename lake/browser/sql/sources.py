@@ -1,0 +1,191 @@
+"""Where the tables of a query lie: the views' SELECTs, and exactly the files behind them."""
+
+import difflib
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lake import layout
+from lake.browser.snapshot import Snapshot
+from lake.catalog.collected import refuse_collected
+from lake.catalog.state import DataFile
+from lake.errors import NoSuchDataset, NoSuchVersion
+from lake.query import beside, meta
+from lake.query.connect import absent, open_session, readable
+from lake.query.sql import file_list, identifier, literal, qualified
+from lake.query.trust import Trust
+from lake.query.views import ViewFile, plan_view
+from lake.schema.admit import crowd
+from storage_backends import Store
+
+_GLOB = re.compile(r"\[([*?\[])\]")
+_TEXT = re.compile(r"'((?:[^']|'')*)'")
+
+
+@dataclass(slots=True)
+class Sources:
+    """What a process is told before it runs a query.
+
+    Attributes:
+        statements: make the views; some hold credentials.
+        allowed: every file that may be read.
+        files: how many of them the log names.
+        bytes: of those.
+        held: what must live until the query is over.
+    """
+
+    statements: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+    files: int = 0
+    bytes: int = 0
+    held: list[Any] = field(default_factory=list)
+
+
+class _Heard(list[str]):
+    """Hears what a store would tell a connection."""
+
+    def execute(self, statement: str) -> None:
+        self.append(statement)
+
+
+def first(store: Store) -> list[str]:
+    """Return the statements that let DuckDB reach a store and hold no credentials."""
+    return [text for text in _heard(store) if not _is_secret(text)]
+
+
+def _heard(store: Store) -> list[str]:
+    heard = _Heard()
+    store.let_read(heard)
+    return heard
+
+
+def _is_secret(statement: str) -> bool:
+    return statement.startswith("CREATE OR REPLACE SECRET")
+
+
+def of_names(shot: Snapshot, names: Iterable[Sequence[str]]) -> Sources:
+    """Return the sources of a query that names these tables, each a schema and a name.
+
+    Raises:
+        NoSuchDataset, NoSuchVersion: one is not there, or has no columns yet.
+        FileDamaged: a file of one is not the one that the log names.
+    """
+    found = _begun(shot)
+    for schema, name in names:
+        table = f"{schema}.{name}".lower()
+        if schema.lower() == "meta" and name.lower() in meta.TABLES:
+            _add_meta(shot, found, name.lower())
+        elif beside.is_one(table, shot.lake.state):
+            _add_beside(shot, found, table)
+        elif table in shot.lake.state.datasets:
+            state = shot.state()
+            _add_view(shot, found, qualified(table), table, state.data_files(table))
+        else:
+            raise NoSuchDataset(_unknown(shot, table))
+    return found
+
+
+def of_rows(
+    shot: Snapshot, dataset: str, files: Sequence[DataFile]
+) -> Callable[[Iterable[Sequence[str]]], Sources]:
+    """Return what gives the sources of a query over a dataset's rows and where each lies."""
+
+    def sources(names: Iterable[Sequence[str]]) -> Sources:
+        found = _begun(shot)
+        _add_view(shot, found, qualified(dataset), dataset, files, with_origin=True)
+        return found
+
+    return sources
+
+
+def _begun(shot: Snapshot) -> Sources:
+    log = shot.lake.log
+    schemas = [f"CREATE SCHEMA {name}" for name in (*layout.ZONES, "meta")]
+    zone = f"SET TimeZone = {literal(log.identity.timezone)}"
+    secrets = [text for text in _heard(log.store) if _is_secret(text)]
+    return Sources([*secrets, zone, *schemas], held=[shot])
+
+
+def _add_view(
+    shot: Snapshot,
+    found: Sources,
+    view: str,
+    dataset: str,
+    files: Sequence[DataFile],
+    *,
+    with_origin: bool = False,
+) -> None:
+    state, log = shot.state(), shot.lake.log
+    if dataset not in readable(state):
+        raise NoSuchVersion(f"{dataset} has no columns yet: all that was landed is held")
+    refuse_collected(state, (file.key for file in files), what=dataset)
+    url_of, columns = log.store.data_url, crowd(state, dataset)
+    seen = [ViewFile(url_of(file.key), file.schema) for file in files]
+    plan = plan_view(dataset, seen, state.schemas, columns.reconciled(), columns.keys)
+    with absent(log, state, dataset):
+        trust = _trust(shot)
+        trust.check_leaders(dataset, plan.schema_files)
+        trust.check(dataset, files)
+    found.statements.append(f"CREATE VIEW {view} AS {plan.select(url_of, with_origin=with_origin)}")
+    found.allowed += [url_of(layout.schema(digest)) for digest in plan.schema_files]
+    found.allowed += [file.url for file in seen]
+    found.files += len(files)
+    found.bytes += sum(file.bytes for file in files)
+
+
+def _trust(shot: Snapshot) -> Trust:
+    trust = shot.memo("trust", lambda: open_session(shot.lake.log, shot.state()).trust)
+    shot.lake.log.store.let_read(trust.connection)  # credentials end sooner than snapshots
+    return trust
+
+
+def _add_beside(shot: Snapshot, found: Sources, table: str) -> None:
+    dataset, kind = beside.split(table)
+    state, log = shot.state(), shot.lake.log
+    files = state.data_files(dataset) if kind != "rejected" else []
+    with absent(log, state, dataset), shot.meta() as connection:
+        _trust(shot).check(dataset, files)
+        rows = beside.select(connection, log, state, dataset, kind)
+    found.statements.append(f"CREATE VIEW {beside.qualified(table)} AS {rows}")
+    root = log.store.data_url("x").removesuffix("x")
+    texts = (text.replace("''", "'") for text in _TEXT.findall(rows))
+    found.allowed += [_GLOB.sub(r"\1", text) for text in texts if text.startswith(root)]
+    found.files += len(files)
+    found.bytes += sum(file.bytes for file in files)
+
+
+def _add_meta(shot: Snapshot, found: Sources, name: str) -> None:
+    folder, path = shot.memo(("meta file", name), lambda: _written(shot, name))
+    found.held.append(folder)
+    rows = f"SELECT * FROM read_parquet({file_list([path])})"
+    found.statements.append(f"CREATE VIEW meta.{identifier(name)} AS {rows}")
+    found.allowed.append(path)
+
+
+def _written(shot: Snapshot, name: str) -> tuple[tempfile.TemporaryDirectory[str], str]:
+    """Write a metadata table outside of the lake, as a file that lives as long as the snapshot."""
+    folder = tempfile.TemporaryDirectory(prefix="clearlake-", ignore_cleanup_errors=True)
+    path = str(Path(folder.name) / f"{name}.parquet")
+    with shot.meta() as connection:
+        connection.execute(
+            f"COPY (FROM meta.{identifier(name)}) TO {literal(path)} (FORMAT parquet)"
+        )
+    return folder, path
+
+
+def _unknown(shot: Snapshot, table: str) -> str:
+    state = shot.lake.state
+    known = [*readable(state), *(f"meta.{name}" for name in meta.TABLES)]
+    near = difflib.get_close_matches(table, known, 1, cutoff=0.5)
+    advice = f"; perhaps {near[0]} is meant" if near else ""
+    return f"There is no {table[:200]} at commit {shot.commit}{advice}"
+
+
+def hidden(shot: Snapshot, text: str) -> str:
+    """Return a text of DuckDB's, without the places of the machine that it may name."""
+    root = shot.lake.log.store.data_url("x").removesuffix("x")
+    text = text.replace(root, "").replace(tempfile.gettempdir(), "")
+    return re.sub(r"/[\w.-]*clearlake-[\w-]+/", "", text)
