@@ -18,6 +18,8 @@ from lake.browser.pages import (
     dataset,
     diff,
     lake,
+    reading,
+    rows,
     runs,
     search,
     sql,
@@ -61,6 +63,7 @@ PAGES: Mapping[str, Page] = {
     "runs": Page(runs.RunsPage, runs.make, "runs", "runs"),
     "commit": Page(commits.CommitPage, commits.make_one, "commit", "commits"),
     "sql": Page(sql.SqlPage, sql.make, "sql", "sql"),
+    "rows": Page(rows.RowsPage, reading.make, "rows", "lake"),
 }
 
 Special = Callable[[Request, Snapshot, Ask, Route], Awaitable[Response | None]]
@@ -74,5 +77,6 @@ SPECIAL: Mapping[str, Special] = {
     "sql_parquet": asking.file,
     "sql_names": asking.names,
     "sql_cancel": asking.cancel,
+    "rows": reading.answer,
 }
 """What answers by itself; None: the page is made as others are."""

@@ -82,7 +82,7 @@ async def file(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Resp
     runner.forget(job)
     if job.answer is None:
         said = job.failure.text if job.failure else "Nobody waited for it."
-        return failures.page(_status(job.failure), "No file", said, back=question.home)
+        return failures.page(status_of(job.failure), "No file", said, back=question.home)
     return _download(b"".join(job.answer.parts), f"query-{shot.commit}.{_KINDS[kind]}")
 
 
@@ -137,7 +137,7 @@ def waiting(request: Request, shot: Snapshot, ask: Ask, job: Job, nav: str) -> R
         said = f"Running for {time.monotonic() - job.began:.0f} s."
     values = {"job": job, "said": said, "nav": nav, "away": None, "shot": shot}
     body = render("waiting", ask, sql=job.question.sql if nav == "sql" else "", **values)
-    return _html(body)
+    return html(body)
 
 
 def _question(shot: Snapshot, ask: Ask, *, kind: Format = "rows", cut: bool = True) -> Question:
@@ -166,7 +166,7 @@ async def _answered(
         runner_of(request).forget(job)  # so that it can be tried again
         failure = job.failure or Failure("stopped", "Stopped.")
         document = page.failed(shot, sql, failure)
-        status = _status(failure)
+        status = status_of(failure)
         return await _shown(request, shot, ask, document, is_json=is_json, status=status)
     found, sort = job.answer, job.question.sort
     if is_json:
@@ -248,7 +248,7 @@ def _page(
         "window": window,
         "per_page": PER_PAGE,
     }
-    return mark(_html(render("sql", ask, **values), status))
+    return mark(html(render("sql", ask, **values), status))
 
 
 def _numbered(columns: Sequence[page.Column]) -> list[tuple[str, str]]:
@@ -262,7 +262,8 @@ def _in_words(limits: Limits) -> str:
     return f"one SELECT, {most}"
 
 
-def _html(body: str, status: int = 200) -> Response:
+def html(body: str, status: int = 200) -> Response:
+    """Return a page that is never kept."""
     return Response(
         body.encode(errors="replace"),
         status,
@@ -284,6 +285,7 @@ def _to(address: str) -> Response:
     return Response(status_code=303, headers={"Location": address, "Cache-Control": "no-store"})
 
 
-def _status(failure: Failure | None) -> int:
+def status_of(failure: Failure | None) -> int:
+    """Return the status that tells why there is no answer."""
     kind = failure.kind if failure else "stopped"
     return 400 if kind in ("refused", "error", "lake") else 500 if kind == "gone" else 422
