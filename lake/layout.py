@@ -20,12 +20,16 @@ RECEIPT = "_receipt.json"
 REJECTED = "_rejected.jsonl.gz"
 PROFILE = "_profile.json"
 FAILED_ROWS = "_failed_rows.jsonl.gz"
+PAGES = "_lake/pages/"
+PAGE_NAMES = ("README.md", "index.html")
+"""What `lake browse --into-lake` writes of the lake and of each dataset; no version names it."""
 SEGMENT_BYTES = 200
 
 _DATASET = re.compile(r"[a-z][a-z0-9_]*")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LIKE_A_VERSION = re.compile(r"v[0-9]+")
+_PAGE = re.compile(rf"(?:(?:{'|'.join(ZONES)})/[a-z0-9_]+/)?(?:README\.md|index\.html)")
 _FOLDER = re.compile(r"(?:[^/]+/)+?version=[^/]+/")
 
 
@@ -155,6 +159,11 @@ def version_folder(key: str) -> str:
     """Return the folder of the attempt that `key` belongs to, with a `/` at its end; `""`: none."""
     found = _FOLDER.match(key)
     return found[0] if found else ""
+
+
+def is_page(key: str) -> bool:
+    """Tell whether `key` is that of a page of the lake's or of a dataset's, or of their looks."""
+    return key.startswith(PAGES) or bool(_PAGE.fullmatch(key))
 
 
 def data_keys(text: str) -> list[str]:

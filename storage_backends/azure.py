@@ -23,7 +23,7 @@ import requests
 from azure.core import MatchConditions
 from azure.core import exceptions as core
 from azure.core.pipeline.transport import RequestsTransport
-from azure.storage.blob import ContainerClient, ExponentialRetry
+from azure.storage.blob import ContainerClient, ContentSettings, ExponentialRetry
 
 from storage_backends import azure_account, azure_upload, connection, extensions, keys, level
 from storage_backends.asking import asking
@@ -241,7 +241,9 @@ class AzureStore:
     def _write(self, client: ContainerClient, key: str, data: bytes, *, overwrite: bool) -> None:
         keys.check(key)
         blob = client.get_blob_client(self._root + key)
+        kind = ContentSettings(content_type=keys.media_type(key))
         how: dict[str, Any] = {**self._encryption, "overwrite": overwrite, "validate_content": True}
+        how["content_settings"] = kind
         blob.upload_blob(data, length=len(data), **how)
 
     def _same(self, key: str, properties: Any, md5: bytes) -> None:

@@ -86,7 +86,8 @@ class GcsStore:
     def put(self, key: str, data: bytes) -> None:
         blob = self._blob(key)
         with self._asking(key):
-            _send(blob, BytesIO(data), len(data), retry=_again())
+            kind = keys.media_type(key)
+            _send(blob, BytesIO(data), len(data), kind, retry=_again())
         if not blob.generation:
             raise unheard(self.url, key)
 
@@ -324,11 +325,11 @@ def _again() -> Any:
     return _AGAIN.with_timeout(answer_s())
 
 
-def _send(blob: Any, file: BinaryIO, byte_count: int, **how: Any) -> None:
+def _send(blob: Any, file: BinaryIO, byte_count: int, kind: str = keys.BYTES, **how: Any) -> None:
     blob.upload_from_file(
         file,
         size=byte_count,
-        content_type="application/octet-stream",
+        content_type=kind,
         checksum="crc32c",
         timeout=_timeout(),
         **how,

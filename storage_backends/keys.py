@@ -56,3 +56,13 @@ def protection(*, versioning: bool, lock: bool) -> str:
     if lock:
         return f"{said}: `lake gc` can delete nothing before the lock ends"
     return f"{said}: what `lake gc` deletes is kept" if versioning else said
+
+
+BYTES = "application/octet-stream"
+_TYPES = {".html": "text/html", ".md": "text/markdown", ".css": "text/css"}
+
+
+def media_type(key: str) -> str:
+    """Return what a cloud's console takes an object for: of pages, the text that they are."""
+    kind = _TYPES.get(key[key.rfind(".") :])
+    return f"{kind}; charset=utf-8" if kind else BYTES

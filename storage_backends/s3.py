@@ -76,7 +76,9 @@ class S3Store:
     def put(self, key: str, data: bytes) -> None:
         keys.check(key)
         with self._asking(key):
-            answer = self._client.put_object(**self._at(key), **self._encryption, Body=data)
+            answer = self._client.put_object(
+                **self._at(key), **self._encryption, Body=data, ContentType=keys.media_type(key)
+            )
         self._heard(answer, key)
 
     def upload(self, path: Path, key: str) -> None:

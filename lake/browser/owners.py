@@ -80,6 +80,8 @@ def _owner(key: str, file: Owner | None, folders: Mapping[str, Owner]) -> Owner:
         return Owner(what, version.dataset, version.name, version.path)
     if key == layout.CATALOG:
         return Owner("the catalog: views for any DuckDB")
+    if layout.is_page(key):
+        return Owner("a page")
     for start, what in _OF_LAKE:
         if key.startswith(start):
             return Owner(what)

@@ -30,7 +30,7 @@ def check_beside(store: Store, files: Sequence[Named]) -> tuple[list[Damage], li
     orphans: list[str] = []
     for key in _listed(store):
         folder, _, name = key.rpartition("/")
-        if key in known:
+        if key in known or layout.is_page(key):
             continue
         if folder not in folders:
             orphans.append(key)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from lake.lake import Lake
+from tests.browser.chromium import started
 from tests.browser.site import Site, site
 from tests.lakes import land, model, shared_lake
 
@@ -35,3 +37,9 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 def pages(looked_at: Lake) -> Iterator[Site]:
     with site(looked_at) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with started() as browser:
+        yield browser

@@ -1,22 +1,14 @@
 """The pages in a real Chromium: nothing on the console, nobody else asked, axe-core content."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.chromium import Theme, started, tab
+from tests.browser.chromium import Theme, tab
 from tests.browser.site import Site
 
 PAGES = ["/", "/search?q=trips", "/commits", "/commits/3", "/?at=2"]
 
 pytestmark = pytest.mark.xdist_group("chromium")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with started() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -80,7 +80,7 @@ class LakePage:
     commits: Sequence[CommitLine]
 
 
-def make(shot: Snapshot, ask: Ask) -> LakePage:
+def make(shot: Snapshot, ask: Ask, *, per_page: int = PER_PAGE) -> LakePage:
     """Return the lake's page; `?attention=all` shows everything that needs some."""
     state = shot.lake.state
     needing = health.attention(shot, ask.now)
@@ -98,7 +98,7 @@ def make(shot: Snapshot, ask: Ask) -> LakePage:
         shot.at,
         needing if ask.get("attention") == "all" else needing[:NEED_ATTENTION],
         len(needing),
-        [_zone(shot, ask, zone, badges, strips) for zone in layout.ZONES],
+        [_zone(shot, ask, zone, per_page, badges, strips) for zone in layout.ZONES],
         lines(shot, limit=RECENT),
     )
 
@@ -120,20 +120,21 @@ def _zone(
     shot: Snapshot,
     ask: Ask,
     zone: str,
+    per_page: int,
     badges: Mapping[str, health.Badge],
     strips: Mapping[str, Sequence[StripCell]],
 ) -> ZoneList:
     names = sorted(name for name in shot.lake.state.datasets if name.startswith(f"{zone}."))
-    first = min(ask.number(zone, 0), max(len(names) - 1, 0)) // PER_PAGE * PER_PAGE
-    shown = names[first : first + PER_PAGE]
-    more = len(names) > PER_PAGE
+    first = min(ask.number(zone, 0), max(len(names) - 1, 0)) // per_page * per_page
+    shown = names[first : first + per_page]
+    more = len(names) > per_page
     return ZoneList(
         zone,
         len(names),
         [_line(shot, name, badges[name], strips.get(name, ())) for name in shown],
         f"{first + 1} to {first + len(shown)} of {len(names)}" if more else "",
-        ask.same(**{zone: first - PER_PAGE or None}) if first else "",
-        ask.same(**{zone: first + PER_PAGE}) if first + PER_PAGE < len(names) else "",
+        ask.same(**{zone: first - per_page or None}) if first else "",
+        ask.same(**{zone: first + per_page}) if first + per_page < len(names) else "",
     )
 
 
