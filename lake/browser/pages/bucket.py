@@ -12,6 +12,7 @@ from lake.errors import InvalidAddress
 from storage_backends import Listed
 
 PER_PAGE = 200
+LONGEST = 1024
 _MOST_BYTES = 60_000
 """Of keys and their links on one page: keys may have 1,024 bytes each."""
 
@@ -73,6 +74,8 @@ def make(shot: Snapshot, ask: Ask) -> BucketPage:
     prefix, after = ask.get("prefix"), ask.get("after")
     if prefix and not prefix.endswith("/"):
         prefix += "/"
+    if len(prefix.encode(errors="replace")) > LONGEST:
+        raise InvalidAddress(f"no key is longer than {LONGEST:,} bytes, and this prefix is")
     listed = _children(shot, prefix, after)
     # A key that is no text is a file that was put there by hand: no address can name it.
     found = [one for one in listed if is_text(one.key)]
