@@ -6,7 +6,6 @@ width, and counts move to such a coarser grid exactly. A time lies in a period, 
 begins: `2024-01-31T10` of the grid `hour`, `2024-01` of `month`, `202` of `decade`.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import TypeAlias
@@ -70,7 +69,11 @@ def fitted(grid: str, counts: Counts, bins: int = BINS) -> tuple[str, Counts]:
 def added(parts: Sequence[tuple[str, Counts]], bins: int = BINS) -> tuple[str, Counts]:
     """Return the counts of all parts together, on the finest grid that all can move to and fits."""
     common = reduce(_common, (grid for grid, _ in parts))
-    moved = [count for grid, counts in parts for count in coarsened(grid, counts, common)]
+    moved = [
+        count
+        for grid, counts in parts
+        for count in (counts if grid == common else coarsened(grid, counts, common))
+    ]
     return fitted(common, _summed(moved), bins)
 
 
@@ -87,9 +90,9 @@ def scaled(counts: Sequence[int], total: int) -> list[int]:
 
 
 def _summed(counts: Iterable[tuple[Bin, int]]) -> Counts:
-    total: Counter[Bin] = Counter()
+    total: dict[Bin, int] = {}
     for at, n in counts:
-        total[at] += n
+        total[at] = total.get(at, 0) + n
     return tuple(sorted(total.items(), key=lambda item: item[0]))
 
 

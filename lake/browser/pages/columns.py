@@ -9,8 +9,9 @@ from lake.browser.known import Known, known
 from lake.browser.pages.head import Head, head
 from lake.browser.pictures.columns import Picture, picture
 from lake.browser.pictures.drift import DriftLine, Tick
+from lake.browser.profiled import profiles
 from lake.browser.snapshot import Snapshot
-from lake.operations.profiles import Profiles, column_profiles
+from lake.operations.profiles import Profiles
 from lake.profile.profile import ColumnProfile
 from lake.query.describe import described
 from lake.schema.admit import crowd
@@ -18,8 +19,6 @@ from lake.schema.reconcile import PARTITION
 
 PER_PAGE = 100
 DRIFT_PER_PAGE = 25
-NEWEST = 500
-"""Files whose profiles are read: those of the last partitions."""
 _EXACT = 20
 _LONGEST = 100
 
@@ -92,7 +91,7 @@ def make(shot: Snapshot, ask: Ask) -> ColumnsPage:
         NoSuchDataset: there is none.
     """
     of = known(shot, ask.places["dataset"])
-    found, profiled = column_lines(shot, of)
+    found, profiled = column_lines(shot, ask, of)
     column, total = ask.get("column"), len(found)
     names = [line.name for line in found]
     first = names.index(column) if column in names else ask.number("from", 0)
@@ -130,16 +129,17 @@ def drift(of: Known, ask: Ask, *, most: int) -> Drift:
     )
 
 
-def column_lines(shot: Snapshot, of: Known) -> tuple[Sequence[ColumnLine], Profiled]:
+def column_lines(shot: Snapshot, ask: Ask, of: Known) -> tuple[Sequence[ColumnLine], Profiled]:
     """Return every column of a dataset, with what its newest files' profiles say."""
-    return shot.memo(("columns", of.name), lambda: _lines(shot, of))
+    found = profiles(shot, of.name, ask.now)
+    key = ("columns", of.name, found.files)
+    return shot.memo(key, lambda: _lines(shot, of, found))
 
 
-def _lines(shot: Snapshot, of: Known) -> tuple[Sequence[ColumnLine], Profiled]:
-    profiles = column_profiles(shot.lake, of.name, newest=NEWEST)
+def _lines(shot: Snapshot, of: Known, found: Profiles) -> tuple[Sequence[ColumnLine], Profiled]:
     said = described(shot.lake.state, of.name).columns
     declared = _declared(shot, of.name)
-    by_name = {column.name: column for column in profiles.columns}
+    by_name = {column.name: column for column in found.columns}
     lines = []
     for column in of.columns:
         text = said.get(column.column) or declared.get(column.column, "")
@@ -148,11 +148,9 @@ def _lines(shot: Snapshot, of: Known) -> tuple[Sequence[ColumnLine], Profiled]:
             lines.append(_key(of, column.column, column.type, text))
             continue
         profile = by_name.get(column.column) or ColumnProfile(column.column, column.type)
-        lines.append(_line(profile, profiles, text, drifts=drifts))
-    left_out = shot.lake.state.datasets[of.name].files - profiles.files - profiles.missing
-    return lines, Profiled(
-        profiles.rows, profiles.counted, profiles.files, profiles.missing, max(left_out, 0)
-    )
+        lines.append(_line(profile, found, text, drifts=drifts))
+    left_out = shot.lake.state.datasets[of.name].files - found.files - found.missing
+    return lines, Profiled(found.rows, found.counted, found.files, found.missing, max(left_out, 0))
 
 
 def _declared(shot: Snapshot, name: str) -> Mapping[str, str]:

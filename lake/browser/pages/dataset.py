@@ -97,7 +97,7 @@ def make(shot: Snapshot, ask: Ask) -> DatasetPage:
         NoSuchDataset: there is none.
     """
     of = known(shot, ask.places["dataset"])
-    found, profiled = column_lines(shot, of)
+    found, profiled = column_lines(shot, ask, of)
     days = calendar_of(shot, ask, of)
     zone, _, bare = of.name.partition(".")
     text = shot.lake.state.declared("model").get(bare, "") if zone == "curated" else ""
@@ -109,8 +109,8 @@ def make(shot: Snapshot, ask: Ask) -> DatasetPage:
         found[:COLUMNS],
         drift(of, ask, most=DRIFTING),
         _lineage(shot, ask, of.name),
-        version_lines(shot, of.name, limit=LATEST),
-        _loads(shot, of.name),
+        shot.memo(("latest", of.name), lambda: version_lines(shot, of.name, limit=LATEST)),
+        shot.memo(("loads", of.name), lambda: _loads(shot, of.name)),
         snippets(shot, ask, of),
         text[:LONGEST_MODEL],
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from re import fullmatch
 from typing import Literal
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lake import layout
 from lake.browser import words
@@ -297,18 +297,15 @@ def _squares(year: Year, unit: str) -> Iterator[tuple[Cell, str, str]]:
 def _linked(year: Year, unit: str, link: Callable[[str], str]) -> Markup:
     found = []
     for cell, name, path in _squares(year, unit):
-        inner = Markup('<path class="{}" d="{}"><title>{}</title></path>').format(
-            name, path, f"{cell.period}: {cell.text or words.plural(cell.rows, 'row')}"
-        )
+        said = escape(f"{cell.period}: {cell.text or words.plural(cell.rows, 'row')}")
+        inner = f'<path class="{name}" d="{path}"><title>{said}</title></path>'
         if cell.kind == "again":
             x, y = path[1:].partition("h")[0].split(" ")
-            inner += Markup('<circle class="k-dot" cx="{}" cy="{}" r="1.7"/>').format(
-                int(x) + 8, int(y) + 3
-            )
+            inner += f'<circle class="k-dot" cx="{int(x) + 8}" cy="{int(y) + 3}" r="1.7"/>'
         if cell.partition:
-            inner = Markup('<a href="{}">{}</a>').format(link(cell.partition), inner)
+            inner = f'<a href="{escape(link(cell.partition))}">{inner}</a>'
         found.append(inner)
-    return Markup("").join(found)
+    return Markup("".join(found))
 
 
 def _plain(year: Year, unit: str, year_link: str) -> Markup:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lake.browser import words
 from lake.browser.pictures.bins import Bar, Bars, bars
@@ -216,22 +216,17 @@ def _heights(one: Picture) -> Iterator[tuple[int, Bar, float]]:
 
 
 def _rects(name: str, one: Picture, pitch: float, rows: Link) -> Markup:
-    found = []
+    found, wide = [], round(max(pitch - 1, 1), 1)
     for number, bar, tall in _heights(one):
-        rect = Markup(
-            '<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
-        ).format(
-            round(number * pitch, 1),
-            round(HEIGHT - tall, 1),
-            round(max(pitch - 1, 1), 1),
-            tall,
-            f"{bar.label}: {words.plural(bar.rows, 'row')}",
+        said = escape(f"{bar.label}: {words.plural(bar.rows, 'row')}")
+        rect = (
+            f'<rect class="bar" x="{round(number * pitch, 1)}" y="{round(HEIGHT - tall, 1)}"'
+            f' width="{wide}" height="{tall}"><title>{said}</title></rect>'
         )
         if one.kind != "different":
-            to = rows(name, low=bar.low, high=bar.high)
-            rect = Markup('<a href="{}">{}</a>').format(to, rect)
+            rect = f'<a href="{escape(rows(name, low=bar.low, high=bar.high))}">{rect}</a>'
         found.append(rect)
-    return Markup("").join(found)
+    return Markup("".join(found))
 
 
 def _path(one: Picture, pitch: float) -> Markup:
