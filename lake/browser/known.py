@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lake.browser.pictures.drift import DriftLine, Tick, drift_lines, ticks
+from lake.browser.pictures.drift import Drifting, Tick, drifting, ticks
 from lake.browser.snapshot import Snapshot
 from lake.config import Source
 from lake.landing.sources import sources
@@ -52,7 +52,7 @@ class Known:
         every: how many partitions there ever were.
         again: how many of them were published more than once.
         files_in: how many partitions hold files now; `partitions` are they, by text.
-        drift: of the columns that drift, in the view's order; `ticks` stand over it.
+        drift: the columns that drift, in the view's order; `ticks` stand over them.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Known:
     columns: Sequence[ShownColumn]
     files_in: int
     partitions: Sequence[str]
-    drift: Sequence[DriftLine]
+    drift: Drifting
     ticks: Sequence[Tick]
 
 
@@ -92,7 +92,7 @@ def _known(shot: Snapshot, name: str) -> Known:
         found,
         len(partitions),
         partitions if few else (),
-        drift_lines(found, partitions),
+        drifting(found, partitions),
         ticks(partitions),
     )
 

@@ -141,11 +141,12 @@ def _groups(files: Sequence[DataFile]) -> Iterator[_Group]:
 
 def _runs(column: ViewColumn, groups: Sequence[_Group]) -> Iterator[Run]:
     """Give the runs of partitions, in their order; files of one partition count together."""
+    known: dict[tuple[str, ...], tuple[str, str]] = {}
     run: Run | None = None
     for group in groups:
-        parts = [column.parts.get(schema) for schema in group.schemas]
-        called = ", ".join(dict.fromkeys(part.name for part in parts if part))
-        kind = ", ".join(dict.fromkeys(part.type if part else "not there" for part in parts))
+        if group.schemas not in known:
+            known[group.schemas] = _told(column, group.schemas)
+        called, kind = known[group.schemas]
         if run and (run.column, run.type) == (called, kind):
             run = Run(run.first, group.last, called, kind, run.files + group.files)
             continue
@@ -154,3 +155,11 @@ def _runs(column: ViewColumn, groups: Sequence[_Group]) -> Iterator[Run]:
         run = Run(group.first, group.last, called, kind, group.files)
     if run:
         yield run
+
+
+def _told(column: ViewColumn, schemas: Sequence[str]) -> tuple[str, str]:
+    """Return what a column is called in files of some schemas, and its type there."""
+    parts = [column.parts.get(schema) for schema in schemas]
+    called = dict.fromkeys(part.name for part in parts if part)
+    kinds = dict.fromkeys(part.type if part else "not there" for part in parts)
+    return ", ".join(called), ", ".join(kinds)

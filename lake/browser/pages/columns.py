@@ -8,7 +8,7 @@ from lake.browser.ask import Ask
 from lake.browser.known import Known, known
 from lake.browser.pages.head import Head, head
 from lake.browser.pictures.columns import Picture, picture
-from lake.browser.pictures.drift import DriftLine, Tick
+from lake.browser.pictures.drift import DriftLine, Tick, drift_lines
 from lake.browser.profiled import profiles
 from lake.browser.snapshot import Snapshot
 from lake.operations.profiles import Profiles
@@ -18,7 +18,7 @@ from lake.schema.admit import crowd
 from lake.schema.reconcile import PARTITION
 
 PER_PAGE = 100
-DRIFT_PER_PAGE = 25
+DRIFT_PER_PAGE = 12
 _EXACT = 20
 _LONGEST = 100
 
@@ -113,9 +113,9 @@ def make(shot: Snapshot, ask: Ask) -> ColumnsPage:
 
 def drift(of: Known, ask: Ask, *, most: int) -> Drift:
     """Return some of the columns that drift: those from `?drift=` on."""
-    total = len(of.drift)
+    total = len(of.drift.columns)
     first = min(ask.number("drift", 0), max(total - 1, 0)) // most * most
-    lines = of.drift[first : first + most]
+    lines = drift_lines(of.drift, first, first + most)
     files = [column for column in of.columns if column.runs]
     return Drift(
         of.ticks,

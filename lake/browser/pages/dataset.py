@@ -16,7 +16,7 @@ from lake.browser.snapshot import Snapshot
 from lake.browser.words import plural
 from lake.query.sql import literal
 
-COLUMNS, DRIFTING, LATEST, LOADS = 10, 12, 5, 10
+COLUMNS, DRIFTING, LATEST, LOADS = 10, 8, 5, 10
 LISTED = 50
 LONGEST_MODEL = 20_000
 

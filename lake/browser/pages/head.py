@@ -7,7 +7,7 @@ from datetime import datetime
 from lake.browser import health
 from lake.browser.ask import Ask
 from lake.browser.known import Known, source_of
-from lake.browser.pictures.calendar import Calendar, calendar
+from lake.browser.pictures.calendar import Calendar, calendar, periods
 from lake.browser.snapshot import Snapshot
 from lake.config import Source
 from lake.config.duration import duration_text
@@ -83,7 +83,7 @@ def head(shot: Snapshot, ask: Ask, of: Known) -> Head:
     """Return the head of a dataset's pages."""
     dataset = shot.lake.state.datasets[of.name]
     said = described(shot.lake.state, of.name)
-    found = calendar_of(shot, ask, of)
+    days = shot.memo(("periods", of.name), lambda: periods(of.lines))
     return Head(
         of.name,
         said.description,
@@ -96,10 +96,10 @@ def head(shot: Snapshot, ask: Ask, of: Known) -> Head:
         dataset.partitions,
         dataset.versions,
         of.again,
-        found.missing if found else 0,
+        days.missing if days else 0,
         late_of(shot, ask, of.name),
         len(of.columns),
-        len(of.drift),
+        len(of.drift.columns),
         shot.memo(("checks", of.name), lambda: _check_count(shot, of.name)),
         datetime.fromisoformat(dataset.changed_at) if dataset.changed_at else None,
         dataset.changed_in,
@@ -129,9 +129,10 @@ def late_of(shot: Snapshot, ask: Ask, name: str) -> str:
 def calendar_of(shot: Snapshot, ask: Ask, of: Known) -> Calendar | None:
     """Return the calendar of a dataset's partitions; None: they are no periods."""
     said, year = late_of(shot, ask, of.name), ask.get("year")
-    if year:
-        return calendar(of.lines, said, year)
-    return shot.memo(("calendar", of.name, said), lambda: calendar(of.lines, said, ""))
+    found = shot.memo(("periods", of.name), lambda: periods(of.lines))
+    if found is None or year:
+        return calendar(found, said, year) if found else None
+    return shot.memo(("calendar", of.name, said), lambda: calendar(found, said, ""))
 
 
 def _origin(shot: Snapshot, name: str) -> Origin:

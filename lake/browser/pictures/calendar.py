@@ -81,48 +81,26 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
-class _Periods:
+class Periods:
+    """The partitions of a dataset as periods; `rows` name the years from the first to the last.
+
+    Attributes:
+        held: rows of those that hold something, in order.
+        missing: how many between the first and the last one hold nothing.
+    """
+
     key: str
     unit: Unit
     lines: Mapping[datetime, PartitionLine]
+    first: datetime
+    last: datetime
+    rows: Sequence[str]
+    held: Sequence[int]
+    missing: int
 
 
-def calendar(lines: Sequence[PartitionLine], late: str, year: str) -> Calendar | None:
-    """Return the calendar of partitions; None where they are no periods.
-
-    Args:
-        lines: every partition that ever was.
-        late: for how long something new has been expected, `2 days`; `""`: nothing is late.
-        year: the last row to show, where not all are shown; `""`: the newest.
-    """
-    periods = _periods(lines)
-    if periods is None:
-        return None
-    unit, first, last = periods.unit, min(periods.lines), max(periods.lines)
-    held = [line.rows for line in periods.lines.values() if line.version is not None]
-    tint = _tints(held)
-    next_one = after(last, unit)
-    end = next_one if late else last
-    names = list(dict.fromkeys(_row(at, unit) for at in _steps(_row_start(first, unit), end, unit)))
-    shown, chosen = _shown(names, year, len(periods.lines))
-    cells: dict[str, list[Cell]] = {name: [] for name in shown}
-    for at in _all(shown, unit):
-        cell = _cell(at, periods, tint, first=first, last=last, late=late)
-        cells[_row(at, unit)].append(cell)
-    missing = sum(1 for _ in _steps(first, last, unit)) - len(held)
-    return Calendar(
-        unit,
-        _columns(unit),
-        [Year(name, cells[name], name == chosen or len(names) == len(shown)) for name in shown],
-        min(held, default=0),
-        max(held, default=0),
-        missing,
-        late,
-        names if len(shown) < len(names) else (),
-    )
-
-
-def _periods(lines: Sequence[PartitionLine]) -> _Periods | None:
+def periods(lines: Sequence[PartitionLine]) -> Periods | None:
+    """Return every partition that ever was as a period; None where they are none."""
     if not lines or not lines[0].partition or "/" in lines[0].partition:
         return None
     key, _, text = lines[0].partition.partition("=")
@@ -130,9 +108,42 @@ def _periods(lines: Sequence[PartitionLine]) -> _Periods | None:
     if unit is None:
         return None
     try:
-        return _Periods(key, unit, {start(_text(line, key), unit): line for line in lines})
+        found = {start(_text(line, key), unit): line for line in lines}
     except InvalidConfig:
         return None
+    first, last = min(found), max(found)
+    every = list(_steps(first, last, unit))
+    held = sorted(line.rows for line in found.values() if line.version is not None)
+    rows = list(dict.fromkeys(_row(at, unit) for at in every))
+    return Periods(key, unit, found, first, last, rows, held, len(every) - len(held))
+
+
+def calendar(of: Periods, late: str, year: str) -> Calendar:
+    """Return the calendar of periods.
+
+    Args:
+        of: what partitions there are.
+        late: for how long something new has been expected, `2 days`; `""`: nothing is late.
+        year: the last row to show, where not all are shown; `""`: the newest.
+    """
+    names = list(of.rows)
+    if late:
+        names = list(dict.fromkeys([*names, _row(after(of.last, of.unit), of.unit)]))
+    shown, chosen = _shown(names, year, len(of.lines))
+    tint = _tints(of.held)
+    cells: dict[str, list[Cell]] = {name: [] for name in shown}
+    for at in _all(shown, of.unit):
+        cells[_row(at, of.unit)].append(_cell(at, of, tint, late))
+    return Calendar(
+        of.unit,
+        _columns(of.unit),
+        [Year(name, cells[name], name == chosen or len(names) == len(shown)) for name in shown],
+        of.held[0] if of.held else 0,
+        of.held[-1] if of.held else 0,
+        of.missing,
+        late,
+        names if len(shown) < len(names) else (),
+    )
 
 
 def _text(line: PartitionLine, key: str) -> str:
@@ -163,12 +174,6 @@ def _row(at: datetime, unit: Unit) -> str:
     return f"{at.isocalendar().year if unit == 'week' else at.year:04}"
 
 
-def _row_start(at: datetime, unit: Unit) -> datetime:
-    if unit == "week":
-        return datetime.fromisocalendar(at.isocalendar().year, 1, 1)
-    return datetime(max(at.year // 10 * 10, 2) if unit == "year" else at.year, 1, 1)
-
-
 def _all(rows: Sequence[str], unit: Unit) -> Iterator[datetime]:
     """Give every period of some neighbouring rows."""
     begin, wanted = rows[0].removesuffix("s"), set(rows)
@@ -179,19 +184,11 @@ def _all(rows: Sequence[str], unit: Unit) -> Iterator[datetime]:
         at = after(at, unit)
 
 
-def _cell(
-    at: datetime,
-    periods: _Periods,
-    tint: Callable[[int], int],
-    *,
-    first: datetime,
-    last: datetime,
-    late: str,
-) -> Cell:
-    text, line = label(at, periods.unit), periods.lines.get(at)
-    if at == after(last, periods.unit) and late:
+def _cell(at: datetime, of: Periods, tint: Callable[[int], int], late: str) -> Cell:
+    text, line = label(at, of.unit), of.lines.get(at)
+    if late and at == after(of.last, of.unit):
         return Cell(text, "", "late", text=f"{_short(late)} late")
-    if at < first or at > last:
+    if at < of.first or at > of.last:
         return Cell(text, "", "soon")
     if line is None:
         return Cell(text, "", "missing", text="never landed")
@@ -208,8 +205,7 @@ def _short(late: str) -> str:
     return f"{number} {'min' if unit.startswith('min') else unit[:1]}" if unit else late
 
 
-def _tints(rows: Sequence[int]) -> Callable[[int], int]:
-    ordered = sorted(rows)
+def _tints(ordered: Sequence[int]) -> Callable[[int], int]:
     if not ordered:
         return lambda rows: 1
     edges = [ordered[len(ordered) * part // 4] for part in (1, 2, 3)]

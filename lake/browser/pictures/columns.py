@@ -18,7 +18,7 @@ WIDTH, HEIGHT, AXIS = 168, 34, 48
 TOP = 3
 _NULL_WIDTH, _BESIDE_NULLS = 7, 158
 _WIDEST = 24
-_LINKS_BYTES = 56_000
+_LINKS_BYTES = 40_000
 """What the links of all pictures of a page may weigh; pictures behind that are one link each."""
 
 Kind = Literal[

@@ -61,19 +61,41 @@ class Tick:
     span: int
 
 
-def drift_lines(columns: Iterable[ShownColumn], partitions: Sequence[str]) -> list[DriftLine]:
-    """Return the columns that have more than one run.
+@dataclass(frozen=True, slots=True)
+class Drifting:
+    """The columns that have more than one run, and where the partitions of these begin and end.
+
+    Attributes:
+        place: of the first and last partitions of runs, in the columns of the table.
+        units: how many columns the table has.
+    """
+
+    columns: Sequence[ShownColumn]
+    place: Mapping[str, int]
+    units: int
+
+
+def drifting(columns: Iterable[ShownColumn], partitions: Sequence[str]) -> Drifting:
+    """Return the columns that drift.
 
     Args:
         columns: of the view.
         partitions: those that have files, in order.
     """
-    drifting = [column for column in columns if len(column.runs) > 1]
-    if not drifting:
-        return []
+    found = [column for column in columns if len(column.runs) > 1]
     units = min(len(partitions), UNITS)
-    place = {text: number * units // len(partitions) for number, text in enumerate(partitions)}
-    return [_line(column, place, units) for column in drifting]
+    ends = {text for column in found for run in column.runs for text in (run.first, run.last)}
+    place = {
+        text: number * units // len(partitions)
+        for number, text in enumerate(partitions)
+        if text in ends
+    }
+    return Drifting(found, place, units)
+
+
+def drift_lines(of: Drifting, first: int, last: int) -> list[DriftLine]:
+    """Return some of the columns that drift."""
+    return [_line(column, of.place, of.units) for column in of.columns[first:last]]
 
 
 def _line(column: ShownColumn, place: Mapping[str, int], units: int) -> DriftLine:
@@ -89,6 +111,8 @@ def _line(column: ShownColumn, place: Mapping[str, int], units: int) -> DriftLin
 
 
 def _segments(column: ShownColumn, place: Mapping[str, int], units: int) -> list[Segment]:
+    if len(column.runs) > units // 2 > _SEGMENTS:
+        return _coarse(column, place, units)
     ends = [place[run.first] for run in column.runs[1:]] + [units]
     begins = [0, *ends[:-1]]
     spans = zip(column.runs, begins, ends, strict=True)
