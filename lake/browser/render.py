@@ -20,7 +20,7 @@ ASSETS = {
     "inter.woff2": "font/woff2",
 }
 _FILTERS = (
-    *("cell", "count", "decoded", "exact", "humane", "lines", "plural", "seen", "share", "size"),
+    *("cell", "count", "decoded", "exact", "humane", "plural", "seen", "share", "size"),
     "weight",
 )
 

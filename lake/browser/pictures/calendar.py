@@ -223,7 +223,7 @@ def _columns(unit: Unit) -> Sequence[str]:
 def scale(most: int) -> tuple[int, str]:
     """Return the unit that the rows of all cells are told in: what to divide by, and its name."""
     power = 0
-    while most >= 10_000 * 1000**power and power < 4:
+    while most >= (10_000 if power else 1_000) * 1000**power and power < 4:
         power += 1
     return 1000**power, ("", "K", "M", "G", "T")[power]
 
@@ -234,7 +234,7 @@ def told(rows: int, most: int) -> Markup:
     value = rows / by
     if rows and value < 0.05:
         return Markup("{}").format(words.humane(rows))
-    text = f"{value:.1f}" if by > 1 and value < 9.95 else f"{value:.0f}"
+    text = f"{value:.1f}" if by > 1 and value < 9.95 else words.exact(round(value))
     return Markup('{}<span class="u">{}</span>').format(text, f" {unit}" if unit else "")
 
 

@@ -1,7 +1,7 @@
 """Drift: which types a column had in the files, partition by partition, as cells of a table."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from lake import layout
@@ -10,8 +10,7 @@ from lake.schema.types import INTEGERS
 
 UNITS = 240
 """Columns that the table has at most: with more partitions, several share one."""
-_SEGMENTS = 16
-_MIXED = "several types"
+_SEGMENTS, _TICKS = 16, 12
 _NUMBERS = ("FLOAT", "DOUBLE", "DECIMAL", "HUGEINT", "UHUGEINT")
 _TIMES = ("DATE", "TIME", "INTERVAL")
 
@@ -133,16 +132,19 @@ def _coarse(column: ShownColumn, place: Mapping[str, int], units: int) -> list[S
         )
         for part in range(first, last + 1):
             runs[part].append(run)
-    return [
-        _segment(column, here, edges[part + 1] - edges[part])
-        for part, here in enumerate(runs)
-        if here
-    ]
+    found: list[Segment] = []
+    for part, here in enumerate(runs):
+        one = _segment(column, here, edges[part + 1] - edges[part])
+        if found and (found[-1].type, found[-1].called) == (one.type, one.called):
+            before = found.pop()
+            one = replace(one, span=before.span + one.span, first=before.first)
+        found.append(one)
+    return found
 
 
 def _segment(column: ShownColumn, runs: Sequence[Run], span: int) -> Segment:
-    kinds = list(dict.fromkeys(run.type for run in runs))
-    kind = kinds[0] if len(kinds) == 1 else _MIXED
+    kinds = sorted({run.type for run in runs})
+    kind = kinds[0] if len(kinds) == 1 else f"by turns {', '.join(kinds)}"
     names = dict.fromkeys(run.column for run in runs if run.column)
     called = ", ".join(name for name in names if name != column.column)
     is_there = kind != "not there"
@@ -156,7 +158,7 @@ def family(kind: str) -> str:
     if kind == "not there":
         return "none"
     name = kind.partition("(")[0].partition(" ")[0]
-    if kind.endswith("]") or name in ("STRUCT", "MAP") or kind == _MIXED or ", " in kind:
+    if kind.endswith("]") or name in ("STRUCT", "MAP") or ", " in kind:
         return "nest"
     if name in INTEGERS:
         return "int"
@@ -174,7 +176,14 @@ def ticks(partitions: Sequence[str]) -> list[Tick]:
     units = min(len(partitions), UNITS)
     names = [_value(partitions[number * len(partitions) // units]) for number in range(units)]
     if all(name[:4].isdigit() and (len(name) == 4 or name[4:5] == "-") for name in names):
-        return [Tick(year, len(list(of))) for year, of in groupby(names, key=lambda name: name[:4])]
+        years = [
+            Tick(year, len(list(of))) for year, of in groupby(names, key=lambda name: name[:4])
+        ]
+        step = -(-len(years) // _TICKS)
+        return [
+            Tick(years[at].text, sum(year.span for year in years[at : at + step]))
+            for at in range(0, len(years), step)
+        ]
     last = _value(partitions[-1])
     if units < 4 or last == names[0]:
         return [Tick(names[0], units)]

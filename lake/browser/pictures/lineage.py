@@ -76,16 +76,16 @@ def _layers(
 
 
 def _ranks(names: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """Return how long the longest path to each is; what begins one stands beside what follows."""
+    """Return how long the longest path to each is; what can stand nearer to what follows, does."""
     before: dict[str, list[str]] = {name: [] for name in names}
     after: dict[str, list[str]] = {name: [] for name in names}
     for one, other in arrows:
         before[other].append(one)
         after[one].append(other)
     ranks = _longest(names, before)
-    for name in names:
-        if not before[name] and after[name]:
-            ranks[name] = max(min(ranks[other] for other in after[name]) - 1, 0)
+    for name in sorted(names, key=lambda name: -ranks[name]):
+        if after[name]:
+            ranks[name] = max(min(ranks[other] for other in after[name]) - 1, ranks[name])
     return ranks
 
 

@@ -7,6 +7,9 @@ from markupsafe import Markup
 
 from lake.browser.ask import Ask, dataset_path
 from lake.browser.pictures import calendar, columns, lineage
+from lake.browser.pictures.code import coloured as code
+
+__all__ = ["cell", "code", "column_pictures", "days", "limit", "lineage_of"]
 
 if TYPE_CHECKING:
     from lake.browser.pages.columns import ColumnLine
