@@ -10,6 +10,7 @@ from lake.browser.ask import Ask, dataset_path
 from lake.browser.comparing import Busy, compare
 from lake.browser.owners import tables
 from lake.browser.pages import diff, version
+from lake.browser.pages.diff_rows import as_csv
 from lake.browser.pages.stored import size_of
 from lake.browser.receipts import place, row_of, said
 from lake.browser.routes import Route
@@ -74,10 +75,7 @@ async def of_object(request: Request, shot: Snapshot, ask: Ask, route: Route) ->
 async def of_diff(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response | None:
     """Compare before the page is made: one comparison at a time; or answer with its rows as CSV."""
     try:
-        await run_in_threadpool(compare, shot, *diff.sides(ask), diff.key_of(ask))
-        if not ask.get("csv"):
-            return None
-        body = await run_in_threadpool(diff.as_csv, shot, ask)
+        found = await run_in_threadpool(compare, shot, *diff.sides(ask), diff.key_of(ask))
     except Busy:
         return failures.page(
             503,
@@ -85,6 +83,9 @@ async def of_diff(request: Request, shot: Snapshot, ask: Ask, route: Route) -> R
             "One is made at a time. This page asks again by itself.",
             back=ask.link("/"),
         )
+    if not ask.get("csv"):
+        return None
+    body = await run_in_threadpool(as_csv, found, ask)
     before, after = diff.sides(ask)
     name = f"{after.dataset} v{before.number} v{after.number}.csv"
     return Response(body, media_type="text/csv", headers=downloads.saved_as(name))

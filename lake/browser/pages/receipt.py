@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from lake import layout
 from lake.browser.ask import Ask, dataset_path
@@ -97,7 +98,8 @@ def place_of(url: str) -> str:
     scheme, _, rest = url.partition("://")
     if rest and scheme != "file":
         return cut(url, _LONGEST) or ""
-    return cut(url.rstrip("/").rpartition("/")[2], _LONGEST) or ""
+    name = url.rstrip("/").rpartition("/")[2]
+    return cut(unquote(name) if rest else name, _LONGEST) or ""
 
 
 def _inputs(ask: Ask, built_from: Any) -> Iterator[Fact]:

@@ -19,7 +19,7 @@ def snippet(shot: Snapshot, before: Place, after: Place, found: Compared) -> str
     old, new = (f"'v{one.number}/**/*.{end}'" for one, end in zip((before, after), ends,
                                                                   strict=True))  # fmt: skip
     fetch = [f"-- lake get {one.address} -o v{one.number}" for one in (before, after)]
-    select = _by_key(old, new, found) if found.key else _as_multisets(old, new)
+    select = _by_key(old, new, found) if found.key else _as_multisets(old, new, found)
     return "\n".join([*fetch, *select])
 
 
@@ -33,11 +33,16 @@ def _end(shot: Snapshot, at: Place) -> str:
     return end if end in _READABLE else ""
 
 
-def _as_multisets(old: str, new: str) -> Sequence[str]:
+def _as_multisets(old: str, new: str, found: Compared) -> Sequence[str]:
+    # Where both have the same columns all of them are compared, else those that both have.
+    is_same = all(one.kind == "type" for one in found.schema)
+    names = "*" if is_same or found.hidden else ", ".join(map(identifier, found.names))
+    sides = [f"SELECT {names} FROM {side}" for side in (old, new)]
     return (
-        f"SELECT 'removed' AS change, * FROM (FROM {old} EXCEPT ALL FROM {new})",
-        "UNION ALL BY NAME",
-        f"SELECT 'added' AS change, * FROM (FROM {new} EXCEPT ALL FROM {old});",
+        "SELECT 'removed' AS change, *",
+        f"FROM ({sides[0]} EXCEPT ALL {sides[1]})",
+        "UNION ALL BY NAME SELECT 'added' AS change, *",
+        f"FROM ({sides[1]} EXCEPT ALL {sides[0]});",
     )
 
 

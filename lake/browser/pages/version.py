@@ -78,6 +78,15 @@ class VersionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """Some of the partition's versions, newest first; `more` is the address of older ones."""
+
+    shown: Sequence[VersionLine]
+    total: int
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
 class VersionPage:
     """A version of a partition.
 
@@ -90,7 +99,6 @@ class VersionPage:
         damaged: how many of its files are not as the log says.
         rejects: the first of the rejected rows; `unknown` says why none can be shown.
         difference: the page of what changed since the version before.
-        others: versions of the partition, newest first; `more` is the address of older ones.
     """
 
     dataset: str
@@ -113,9 +121,7 @@ class VersionPage:
     checks: Sequence[CheckLine]
     rejects: Sequence[Reject]
     unknown: str
-    others: Sequence[VersionLine]
-    total: int
-    more: str
+    others: Others
     difference: str
 
 
@@ -134,8 +140,6 @@ def make(shot: Snapshot, ask: Ask) -> VersionPage:
     files, damaged, is_checked = _files(shot, ask, at, row)
     is_small = 0 < files.bytes <= MOST_BYTES and not collected and not is_checked
     bad, unknown = rejects(shot, receipt) if row["rejected"] and not collected else ([], "")
-    others, total = _others(shot, ask, at)
-    more = ask.same(versions=others[-1].version) if others and others[-1].version > 1 else ""
     return VersionPage(
         at.dataset,
         at.partition,
@@ -157,9 +161,7 @@ def make(shot: Snapshot, ask: Ask) -> VersionPage:
         _checks(shot, at, row["commit"]),
         bad,
         unknown,
-        others,
-        total,
-        more if len(others) == VERSIONS else "",
+        _others(shot, ask, at),
         _difference(shot, ask, at),
     )
 
@@ -274,7 +276,7 @@ def _checks(shot: Snapshot, at: Place, commit: int) -> list[CheckLine]:
     return [CheckLine(one["check"], one["failed"], one["severity"]) for one in found]
 
 
-def _others(shot: Snapshot, ask: Ask, at: Place) -> tuple[list[VersionLine], int]:
+def _others(shot: Snapshot, ask: Ask, at: Place) -> Others:
     below = ask.number("versions", 0)
     found = shot.rows(
         "SELECT version, commit, landed_at, rows, current, held, action FROM every_version"
@@ -282,7 +284,9 @@ def _others(shot: Snapshot, ask: Ask, at: Place) -> tuple[list[VersionLine], int
         f" ORDER BY version DESC LIMIT {VERSIONS}"
     )
     (total,) = shot.rows(f"SELECT count(*) AS n FROM every_version WHERE {at.where}")
-    return [_other(ask, at, one) for one in found], total["n"]
+    is_more = len(found) == VERSIONS and found[-1]["version"] > 1
+    more = ask.same(versions=found[-1]["version"]) if is_more else ""
+    return Others([_other(ask, at, one) for one in found], total["n"], more)
 
 
 def _other(ask: Ask, at: Place, row: Mapping[str, Any]) -> VersionLine:

@@ -1,0 +1,198 @@
+"""The page of a version, its downloads, and the runs; also of what is damaged or gone."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lake.errors import VersionHeld
+from lake.lake import Lake
+from tests.browser.site import Site, site
+from tests.lakes import again, land, new_lake, shared_lake
+
+CSV = "id,name\n1,Ann\nx,Bob\n3,<b>Cy</b>\n"
+READ = {"columns": {"id": {"type": "BIGINT"}}, "max_rejects": 1}
+JANUARY = "/raw/people/month=2024-01"
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """January twice, the second time with a rejected row; a third that is held."""
+    with shared_lake(tmp_path_factory) as lk:
+        given = lk.config.root / "people of “Ann”.csv"
+        month = {"month": "2024-01"}
+        given.write_text("id,name\n1,Ann\n2,Bob\n", encoding="utf-8")
+        lk.land(given, dataset="raw.people", partition=month, read=READ)
+        given.write_text(CSV, encoding="utf-8")
+        lk.land(given, dataset="raw.people", partition=month, read=READ)
+        given.write_text("id,name\nx,A\ny,B\n", encoding="utf-8")
+        with pytest.raises(VersionHeld, match="2 rows were rejected"):
+            lk.land(given, dataset="raw.people", partition=month, read=READ)
+        land(lk, "raw.odd", "SELECT 1 AS id", city="a/b c")
+        land(lk, "raw.zones", "SELECT 1 AS id")
+        yield lk
+
+
+@pytest.fixture(scope="module")
+def served(people: Lake) -> Iterator[Site]:
+    with site(people) as pages:
+        yield pages
+
+
+def test_a_partition_leads_to_its_newest_version_at_the_same_commit(served: Site) -> None:
+    answer = served.client.get(JANUARY, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{JANUARY}/v2")
+    answer = served.client.get(f"{JANUARY}?at=1", follow_redirects=False)
+    assert answer.headers["location"] == f"{JANUARY}/v1?at=1"
+    assert "no partition month=1999-01" in served.get("/raw/people/month=1999-01", 404)
+    answer = served.client.get("/raw/odd/city=a%2Fb%20c", follow_redirects=False)
+    assert answer.headers["location"] == "/raw/odd/city=a%2Fb%20c/v1"
+    assert "a%2Fb%20c" in served.get("/raw/odd/city=a%2Fb%20c/v1")
+
+
+def test_a_version_says_where_it_came_from_and_what_was_rejected(served: Site) -> None:
+    said = served.json(f"{JANUARY}/v2")
+    facts = {one["name"]: one["text"] for one in said["facts"]}
+    digest = hashlib.sha256(CSV.encode()).hexdigest()
+    assert said["state"] == {"kind": "good", "text": "current"}
+    assert facts["SHA-256 as sent"] == digest
+    assert facts["Source"] == facts["Name there"] == "people of “Ann”.csv"
+    assert (facts["Commit"], said["rows"], said["rejected"]) == ("2", 2, 1)
+    assert [(one["place"], one["raw"]) for one in said["rejects"]] == [("line 3", "x,Bob")]
+    assert "BIGINT" in said["rejects"][0]["reason"]
+    assert [one["version"] for one in said["others"]["shown"]] == [3, 2, 1]
+    assert said["difference"] == f"{JANUARY}/v2/diff/v1"
+    files = {one["role"]: one for one in said["files"]["shown"]}
+    assert files["original"]["sha256"] == digest
+    assert {one["state"] for one in files.values()} == {"not checked"}
+    text = served.get(f"{JANUARY}/v2")
+    assert str(served.lake.config.root) not in text
+    assert 'href="/raw/people/month=2024-01/v2/diff/v1"' in text
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "reason"), [(1, "replaced", ""), (3, "held", "2 rows were rejected")]
+)
+def test_a_version_that_is_not_current_says_why(
+    served: Site, number: int, state: str, reason: str
+) -> None:
+    said = served.json(f"{JANUARY}/v{number}")
+    assert said["state"]["text"] == state
+    assert reason in said["reason"]
+    assert said["files"]["total"] == 2
+
+
+def test_a_version_that_is_not_there_is_told(served: Site) -> None:
+    assert "its newest is v3" in served.get(f"{JANUARY}/v9", 404)
+    assert "no dataset raw.nothing" in served.get("/raw/nothing/month=2024-01/v1", 404)
+    assert "does not exist" in served.get("/commits/99", 404)
+    assert "single partition" in served.get("/raw/people/v1", 404)
+    assert "Version" not in served.get("/raw/people/mo=nth=1/v1", 404)
+
+
+def test_the_original_comes_back_exactly_and_runs_nowhere(served: Site) -> None:
+    (one,) = served.json(f"{JANUARY}/v2")["downloads"]
+    answer = served.client.get(one["link"])
+    assert answer.content == CSV.encode()
+    headers = answer.headers
+    assert headers["content-type"] == "application/octet-stream"
+    name = "people%20of%20%E2%80%9CAnn%E2%80%9D.csv"
+    assert headers["content-disposition"] == f"attachment; filename*=UTF-8''{name}"
+    assert headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert int(headers["content-length"]) == len(CSV)
+    head = served.client.head(one["link"])
+    assert (head.headers["content-length"], head.content) == (str(len(CSV)), b"")
+    assert "no such file" in served.get(f"{JANUARY}/v2?download=_lake/lake.json", 404)
+
+
+def test_a_damaged_file_is_told_with_both_hashes_and_never_given_whole(
+    people: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE_CACHE", str(tmp_path / "cache"))
+    lk = new_lake(tmp_path)
+    land(lk, "raw.zones", "SELECT 7 AS id")
+    path = next(Path(lk.url.removeprefix("file://")).glob("raw/zones/*/*.parquet"))
+    whole = path.read_bytes()
+    with site(lk) as pages:
+        assert "verified" in pages.get("/raw/zones/v1?verify=1")
+    path.write_bytes(whole[:-1] + b"?")
+    with site(lk) as pages:
+        said = pages.json("/raw/zones/v1?verify=1")
+        (file,) = said["files"]["shown"]
+        assert (said["damaged"], file["state"]) == (1, "damaged")
+        assert file["found"] == hashlib.sha256(path.read_bytes()).hexdigest() != file["sha256"]
+        text = pages.get("/raw/zones/v1?verify=1")
+        assert "the rest of the dataset is unaffected" in text
+        assert file["found"] in text
+        with pytest.raises(Exception, match=r"peer closed|incomplete|disconnected"):
+            pages.client.get(said["downloads"][0]["link"])
+        path.write_bytes(whole + b"more")
+        assert "A file is damaged" in pages.get(said["downloads"][0]["link"], 502)
+        path.unlink()
+        assert "Not there" in pages.get(said["downloads"][0]["link"], 404)
+    with site(lk) as pages:
+        assert pages.json("/raw/zones/v1?verify=1")["files"]["shown"][0]["state"] == "missing"
+
+
+def test_a_collected_version_says_so_and_keeps_what_the_log_says(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    for number in (1, 2):
+        land(lk, "raw.zones", f"SELECT {number} AS id")
+    lk.gc(keep=timedelta(0), delete=True)
+    with site(again(lk)) as pages:
+        said = pages.json("/raw/zones/v1")
+        assert (said["state"]["text"], said["collected"]) == ("collected", 3)
+        assert {one["name"] for one in said["facts"]} > {"SHA-256 as sent", "Commit", "Run"}
+        assert (said["downloads"], said["check"]) == ([], "")
+        assert "The garbage collector took its files away" in pages.get("/raw/zones/v1")
+        assert "No longer kept" in pages.get("/raw/zones/v2/diff/v1", 410)
+
+
+def test_a_lost_receipt_and_lost_rejects_are_told_on_the_page(people: Lake, tmp_path: Path) -> None:
+    from tests.lakes import copy_of
+
+    lk = copy_of(people, tmp_path / "copy")
+    for path in Path(lk.url.removeprefix("file://")).glob("raw/people/*/*/_re*"):
+        path.unlink()
+    with site(lk) as pages:
+        said = pages.json(f"{JANUARY}/v2")
+        assert said["receipt_problem"] == "its object is missing"
+        assert (said["rejects"], said["unknown"]) == ([], "The object with these rows is missing.")
+        assert {one["name"] for one in said["facts"]} > {"SHA-256 as sent", "Commit", "Run"}
+
+
+def test_a_version_of_many_files_is_shown_a_page_at_a_time(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    things = tmp_path / "things"
+    things.mkdir()
+    for number in range(130):
+        (things / f"{number:03}.txt").write_text(f"{number}", encoding="utf-8")
+    lk.land(things, dataset="raw.things", read={"format": "objects"})
+    with site(lk) as pages:
+        first = pages.json("/raw/things/v1")["files"]
+        assert (first["total"], len(first["shown"]), first["newer"]) == (131, 100, "")
+        rest = pages.json(first["older"])["files"]
+        assert (len(rest["shown"]), rest["older"]) == (31, "")
+        keys = [one["key"] for one in (*first["shown"], *rest["shown"])]
+        assert len(set(keys)) == 131
+
+
+def test_checks_of_a_model_stand_with_its_version(pages: Site) -> None:
+    said = pages.json("/curated/revenue/v1")
+    assert {one["failed"] for one in said["checks"]} <= {0}
+    facts = [(one["name"], one["text"]) for one in said["facts"]]
+    assert any(name == "Made from" and "raw.trips" in text for name, text in facts)
+
+
+def test_runs_group_commits_and_find_one_by_its_id(served: Site, people: Lake) -> None:
+    said = served.json("/runs")
+    (run,) = said["runs"]
+    assert (run["run"], run["commits"], run["versions"]) == (people.run, people.commit, 5)
+    assert run["datasets"] == ["raw.odd", "raw.people", "raw.zones"]
+    assert run["rows"] == 2 + 2 + 0 + 1 + 1
+    assert served.json(f"/runs?run={people.run}")["runs"][0]["run"] == people.run
+    assert "No run is called so." in served.get("/runs?run=x%27)--")
+    assert people.run in served.get("/runs")
