@@ -16,9 +16,11 @@ FROM meta._history WHERE key IS NOT NULL ORDER BY key, commit
 """
 _RECEIPTS = """
 CREATE TABLE IF NOT EXISTS every_receipt AS
-SELECT receipt, dataset, partition, version, any_value(commit) AS commit,
-  any_value(held) AS reason, any_value(action) AS action
-FROM meta._history GROUP BY receipt, dataset, partition, version ORDER BY receipt, commit
+SELECT v.*, h.receipt, h.reason FROM every_version v LEFT JOIN (
+  SELECT dataset, partition, version, commit, any_value(receipt) AS receipt,
+    any_value(held) AS reason
+  FROM meta._history GROUP BY ALL) h USING (dataset, partition, version, commit)
+ORDER BY v.dataset, v.partition, v.version
 """
 _BESIDE = {
     layout.RECEIPT: "receipt",
@@ -58,7 +60,10 @@ class Owner:
 
 
 def tables(shot: Snapshot) -> None:
-    """Make sure that `every_file` and `every_receipt` are there to be asked."""
+    """Make sure that `every_file` and `every_receipt` are there to be asked.
+
+    The first is sorted by key; the second is `every_version`, with `receipt` and `reason`.
+    """
     shot.memo("files", lambda: [shot.rows(_FILES), shot.rows(_RECEIPTS)])
 
 

@@ -1,26 +1,21 @@
 """Where a version came from: what the log says of it, and the receipt beside its files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lake import layout, objects
 from lake.browser.owners import tables
 from lake.browser.snapshot import Snapshot
-from lake.catalog.entries import Entry
+from lake.catalog.entries import Change, Entry
 from lake.catalog.log import fetch, load_entry
 from lake.errors import LogDamaged, NoSuchDataset, NoSuchPartition, NoSuchVersion, StoreUnavailable
 from lake.query.sql import literal
 
 _RECEIPT_BYTES = 1 << 20
-_ROW = """
-SELECT v.version, v.commit, v.landed_at, v.action, v.rows, v.rejected, v.bytes, v.files, v.sha256,
-  v.source, v.run, v.current, v.held, r.receipt, r.reason
-FROM every_version v LEFT JOIN every_receipt r USING (dataset, partition, version)
-WHERE v.dataset = {dataset} AND v.partition = {partition} AND v.version = {version}
-ORDER BY v.commit DESC LIMIT 1
-"""
+_MOST_KEPT = 2000
+"""Of changes of one commit: other versions of it are asked for next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +75,8 @@ def row_of(shot: Snapshot, at: Place) -> dict[str, Any]:
     """
     tables(shot)
     found = shot.rows(
-        _ROW.format(dataset=literal(at.dataset), partition=literal(at.partition), version=at.number)
+        f"SELECT * FROM every_receipt WHERE {at.where} AND version = {at.number}"
+        " ORDER BY commit DESC LIMIT 1"
     )
     if found:
         return found[0]
@@ -100,16 +96,17 @@ def said(shot: Snapshot, at: Place, row: Mapping[str, Any]) -> Said:
         StoreUnavailable: its entry could not be fetched.
     """
     receipt = row["receipt"] or ""
-    return shot.memo(("said", at, receipt), lambda: _said(shot, receipt, row["commit"]))
+    return shot.memo(("said", at, receipt), lambda: _said(shot, at, receipt, row["commit"]))
 
 
-def _said(shot: Snapshot, receipt: str, commit: int) -> Said:
+def _said(shot: Snapshot, at: Place, receipt: str, commit: int) -> Said:
     if not receipt:
         return Said()
     (first,) = shot.rows(
-        f"SELECT min(commit) AS n FROM every_receipt WHERE receipt = {literal(receipt)}"
+        f"SELECT min(commit) AS n FROM every_receipt WHERE {at.where}"
+        f" AND receipt = {literal(receipt)}"
     )
-    for change in _entry(shot, first["n"] or commit).changes:
+    for change in _changes(shot, first["n"] or commit):
         landed = getattr(change, "landed", None)
         if landed and landed.receipt == receipt:
             named = {name: getattr(change, name, "") for name in ("start", "end", "batch", "build")}
@@ -117,10 +114,20 @@ def _said(shot: Snapshot, receipt: str, commit: int) -> Said:
     return Said()
 
 
-def _entry(shot: Snapshot, number: int) -> Entry:
+def _changes(shot: Snapshot, number: int) -> Sequence[Change]:
     for entry in shot.lake.state.tail:
         if entry.commit == number:
-            return entry
+            return entry.changes
+    kept: list[Sequence[Change]] = shot.memo(("changes", number), list)
+    if kept:
+        return kept[0]
+    found = _entry(shot, number).changes
+    if len(found) <= _MOST_KEPT:
+        kept.append(found)
+    return found
+
+
+def _entry(shot: Snapshot, number: int) -> Entry:
     log = shot.lake.log
     data = log.cache.get(layout.commit(number)) or fetch(log, layout.commit(number))
     if data is None:

@@ -190,24 +190,22 @@ def files_of(at: Place, row: Mapping[str, Any]) -> str:
 def _files(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> tuple[Files, int, bool]:
     """Return a page of its files, how many are damaged, and whether they were looked at."""
     where, first = files_of(at, row), ask.number("files", 0)
-    (whole,) = shot.rows(
-        "SELECT count(*) AS n, coalesce(sum(bytes), 0)::BIGINT AS bytes FROM every_file"
-        f" WHERE {where}"
-    )
-    is_checked = bool(ask.get("verify")) and whole["bytes"] <= MOST_BYTES
-    known = _verified(shot, at, where) if is_checked else {}
     found = shot.rows(
-        f"SELECT key, role, rows, bytes, sha256 FROM every_file WHERE {where}"
+        "SELECT key, role, rows, bytes, sha256, count(*) OVER () AS n,"
+        f" (sum(bytes) OVER ())::BIGINT AS whole FROM every_file WHERE {where}"
         f" ORDER BY {_RANK}, key LIMIT {FILES} OFFSET {first}"
     )
+    total, byte_count = (found[0]["n"], found[0]["whole"]) if found else (0, 0)
+    is_checked = bool(ask.get("verify")) and byte_count <= MOST_BYTES
+    known = _verified(shot, at, where) if is_checked else {}
     shown = [_file(ask, one, known.get(one["key"], Checked("not checked"))) for one in found]
     files = Files(
-        whole["n"],
-        whole["bytes"],
+        total,
+        byte_count,
         shown,
-        f"Files {first + 1} to {first + len(shown)} of {whole['n']}" if shown else "",
+        f"Files {first + 1} to {first + len(shown)} of {total}" if shown else "",
         ask.same(files=max(0, first - FILES) or None) if first else "",
-        ask.same(files=first + FILES) if first + FILES < whole["n"] else "",
+        ask.same(files=first + FILES) if first + FILES < total else "",
     )
     return files, sum(one.state in ("damaged", "missing") for one in known.values()), is_checked
 
@@ -279,14 +277,15 @@ def _checks(shot: Snapshot, at: Place, commit: int) -> list[CheckLine]:
 def _others(shot: Snapshot, ask: Ask, at: Place) -> Others:
     below = ask.number("versions", 0)
     found = shot.rows(
-        "SELECT version, commit, landed_at, rows, current, held, action FROM every_version"
-        f" WHERE {at.where}{f' AND version < {below}' if below else ''}"
+        "SELECT * FROM (SELECT version, commit, landed_at, rows, current, held, action,"
+        f" count(*) OVER () AS n FROM every_version WHERE {at.where})"
+        f" WHERE {f'version < {below}' if below else 'true'}"
         f" ORDER BY version DESC LIMIT {VERSIONS}"
     )
-    (total,) = shot.rows(f"SELECT count(*) AS n FROM every_version WHERE {at.where}")
+    total = found[0]["n"] if found else 0
     is_more = len(found) == VERSIONS and found[-1]["version"] > 1
     more = ask.same(versions=found[-1]["version"]) if is_more else ""
-    return Others([_other(ask, at, one) for one in found], total["n"], more)
+    return Others([_other(ask, at, one) for one in found], total, more)
 
 
 def _other(ask: Ask, at: Place, row: Mapping[str, Any]) -> VersionLine:
