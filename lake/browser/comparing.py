@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from lake.browser.parquet import row_bytes
 from lake.browser.previews import cut
 from lake.browser.receipts import Place, row_of
 from lake.browser.snapshot import Snapshot
@@ -80,18 +81,29 @@ def compare(shot: Snapshot, before: Place, after: Place, key: Sequence[str]) -> 
     sides = [row_of(shot, before), row_of(shot, after)]
     if any((side["rows"] or 0) > MOST_ROWS for side in sides):
         return Compared("One of them has more than 50 million rows, too many to compare here.")
-    byte_count = max((side["bytes"] or 0) // max(side["rows"] or 1, 1) for side in sides)
-    # What lies packed in a file takes more room: rows of whole documents are kept in part.
-    limit = max(20, min(ROWS, _KEPT_BYTES // max(1, byte_count * 8)))
-    return shot.memo(
-        ("diff", before, after, tuple(key)), lambda: _alone(shot, before, after, key, limit)
+    return shot.memo(("diff", before, after, tuple(key)), lambda: _alone(shot, before, after, key))
+
+
+def _limit(shot: Snapshot, at: Place) -> int:
+    """Return of how many rows there is room for what they were and are: some hold documents."""
+    found = shot.rows(
+        f"SELECT key, bytes FROM every_file WHERE {at.where} AND version = {at.number}"
+        " AND role = 'data' LIMIT 1"
     )
+    if not found:
+        return ROWS
+    key, store = found[0]["key"], shot.lake.log.store
+    each = row_bytes(
+        found[0]["bytes"], lambda start, length: store.get(key, start=start, length=length)
+    )
+    return max(5, min(ROWS, _KEPT_BYTES // max(1, each)))
 
 
-def _alone(shot: Snapshot, before: Place, after: Place, key: Sequence[str], limit: int) -> Compared:
+def _alone(shot: Snapshot, before: Place, after: Place, key: Sequence[str]) -> Compared:
     if not _ONE.acquire(timeout=_WAIT_S):
         raise Busy
     try:
+        limit = min(_limit(shot, one) for one in (before, after))
         own = Lake(shot.lake.log, shot.state(), shot.lake.config, shot.lake.run, fixed=True)
         return _kept(own.diff(before.address, after.address, key=key, limit=limit))
     except duckdb.OutOfMemoryException:

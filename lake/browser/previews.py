@@ -4,24 +4,23 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from markupsafe import escape
 
+from lake.browser import parquet
+from lake.browser.parquet import ROWS, Read
 from lake.browser.words import number, seen
 
 Kind = Literal["rows", "tree", "text", "image", "none"]
-Read = Callable[[int, int], bytes]
-"""Gives bytes from a position on, as many as are asked for; fewer where the object ends."""
 
 TEXT_BYTES = 64 << 10
 TREE_BYTES = 256 << 10
-ROWS, COLUMNS = 100, 20
+COLUMNS = 20
 _NODES, _DEPTH, _IN_LINE = 800, 24, 200
 _MOST_TEXT = 40_000
-_ROWS_BYTES = 64 << 20
 _IMAGES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -90,16 +89,19 @@ def preview(name: str, byte_count: int, read: Read, *, first_column: int = 0) ->
     if media_type := image_type(head):
         return Preview("image", media_type=media_type)
     if head[:4] == b"PAR1":
-        return _parquet(byte_count, read, first_column)
+        found = parquet.first_rows(byte_count, read, first_column=first_column, count=COLUMNS)
+        if isinstance(found, str):
+            return Preview("none", found)
+        return _table(found.names, found.numeric, found.rows, first_column, found.said, is_cut=True)
     if end.endswith(_ACTIVE) or head.lstrip()[:1] == b"<":
         return Preview("none", "It could run in a browser, so it is only given as a download.")
     text = _text(head)
     if text is None:
         return Preview("none", "There is no preview of such bytes.")
     if end.endswith(".json") and byte_count <= TREE_BYTES:
-        found = _tree(head if byte_count <= len(head) else read(0, TREE_BYTES))
-        if found:
-            return found
+        tree = _tree(head if byte_count <= len(head) else read(0, TREE_BYTES))
+        if tree:
+            return tree
     said = _said(byte_count)
     if end.endswith((".csv", ".tsv", ".tab", ".psv")):
         return _csv(text, byte_count > len(head), first_column) or _plain(text, said)
@@ -148,66 +150,6 @@ def _csv(text: str, is_cut: bool, first_column: int) -> Preview | None:
     body = body[:-1] if is_cut and len(rows) <= ROWS + 1 else body
     said = f"The first {len(body)} rows." if is_cut or len(rows) > ROWS + 1 else ""
     return _table(header, [], body, first_column, said)
-
-
-def _parquet(byte_count: int, read: Read, first_column: int) -> Preview:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(_Ranges(byte_count, read), buffer_size=1 << 16) as file:
-            names = file.schema_arrow.names
-            total = file.metadata.num_rows
-            chosen = range(len(names))[first_column : first_column + COLUMNS]
-            picked = file.schema_arrow.names[first_column : first_column + COLUMNS]
-            rows = _first_rows(file, picked)
-            kinds = [file.schema_arrow.field(at).type for at in chosen]
-    except (pa.ArrowException, pa.ArrowInvalid, OSError, ValueError, UnicodeDecodeError):
-        return Preview("none", "It begins as Parquet does and cannot be read: see its version.")
-    numeric = [pa.types.is_integer(k) or pa.types.is_floating(k) or pa.types.is_decimal(k)
-               for k in kinds]  # fmt: skip
-    said = f"The first {len(rows)} of {total:,} rows." if total > len(rows) else ""
-    return _table(names, numeric, rows, first_column, said.replace(",", "\u202f"), is_cut=True)
-
-
-def _first_rows(file: Any, names: list[str]) -> list[list[Any]]:
-    """Return the first rows of the first group that has some; few where rows are large."""
-    for group in range(min(file.num_row_groups, 16)):
-        facts = file.metadata.row_group(group)
-        if facts.num_rows:
-            each = max(1, facts.total_byte_size // facts.num_rows)
-            count = max(1, min(ROWS, _ROWS_BYTES // each))
-            batches = file.iter_batches(count, row_groups=[group], columns=names)
-            batch = next(batches, None)
-            columns = [column.to_pylist() for column in batch.columns] if batch else []
-            return [list(row) for row in zip(*columns, strict=True)]
-    return []
-
-
-class _Ranges(io.RawIOBase):
-    """An object as a file that is read where it is needed."""
-
-    def __init__(self, byte_count: int, read: Read) -> None:
-        self._size, self._read, self._at = byte_count, read, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        wanted = self._size - self._at if size < 0 else min(size, self._size - self._at)
-        found = self._read(self._at, wanted) if wanted > 0 else b""
-        self._at += len(found)
-        return found
 
 
 def _table(

@@ -51,6 +51,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
             (root / key).write_bytes(data)
         many = ", ".join(f"{n} AS c{n}" for n in range(50))
         duckdb.sql(f"COPY (SELECT {many}, NULL AS z, [1, 2] AS l) TO '{root}/things/wide.parquet'")
+        late = "TIMESTAMP '290000-01-01' a, TIMESTAMP_NS '2024-01-02 03:04:05' b"
+        late += ", TIMESTAMP_MS '2024-01-02 00:00:00.5' c"
+        duckdb.sql(f"COPY (SELECT {late}) TO '{root}/things/late.parquet'")
         yield lk
 
 
@@ -181,6 +184,14 @@ def test_parquet_is_shown_by_its_first_rows_and_columns(served: Site) -> None:
         [*(f"c{n}" for n in range(40, 50)), "z", "l"],
         [[*(str(n) for n in range(40, 50)), None, "[1, 2]"]],
     )
+    late = preview(served, "things/late.parquet")["rows"]
+    assert late == [
+        [
+            "<value out of range: 9089348860800000000>",
+            "2024-01-02 03:04:05",
+            "2024-01-02 00:00:00.500",
+        ]
+    ]
     data = next(one for one in served.json("/raw/trips/m=1/v1")["files"]["shown"])
     text = served.get(data["link"])
     assert "The first 100 of 500 rows." in text

@@ -159,3 +159,16 @@ def test_rows_of_a_wide_table_show_the_key_and_what_changed(
             assert "382 columns without room" in text.replace("\u202f", "")
             said = pages.json("/raw/wide/v2/diff/v1?key=id")
             assert [said["rows"]["names"][0], said["rows"]["names"][-1]] == ["id", "t"]
+
+
+def test_rows_of_whole_documents_are_kept_in_part(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with shared_lake(tmp_path_factory) as lk:
+        for sign in "xy":
+            select = f"SELECT i AS id, repeat('{sign}', 4000000) AS t FROM range(40) t(i)"
+            land(lk, "raw.documents", select)
+        with site(lk) as pages:
+            said = pages.json("/raw/documents/v2/diff/v1?key=id")
+            assert (said["changed"], said["rows"]["kept"]) == (40, 16)
+            assert len(pages.get("/raw/documents/v2/diff/v1?key=id")) < 150_000

@@ -1,6 +1,7 @@
 """An object of the bucket: what it is, whose it is, and what its first bytes look like."""
 
 import errno
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from lake.browser.pages.bucket import Step, is_text, steps
 from lake.browser.previews import COLUMNS, Preview, preview
 from lake.browser.snapshot import Snapshot
 from lake.errors import InvalidAddress, NoSuchVersion, StoreUnavailable
+
+_FEW = threading.Semaphore(4)
+"""Previews at a time: one may take as much memory as its rows need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ def make(shot: Snapshot, ask: Ask) -> ObjectPage:
     def read(start: int, length: int) -> bytes:
         return objects.piece(store, key, start, length)
 
-    found = preview(key, byte_count, read, first_column=first)
+    with _FEW:
+        found = preview(key, byte_count, read, first_column=first)
     owner = owners(shot, [key])[key]
     folder, _, name = key.rpartition("/")
     is_more = found.kind == "rows" and first + COLUMNS < found.column_count
