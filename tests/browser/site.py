@@ -13,6 +13,7 @@ import uvicorn
 from lake.browser.app import application
 from lake.browser.guard import Guard
 from lake.browser.serve import bound
+from lake.browser.sql.limits import Limits
 from lake.browser.window import Window
 from lake.lake import Lake
 from tests.lakes import again
@@ -48,9 +49,9 @@ class Site:
 
 
 @contextmanager
-def site(lk: Lake, guard: Guard | None = None) -> Iterator[Site]:
+def site(lk: Lake, guard: Guard | None = None, limits: Limits | None = None) -> Iterator[Site]:
     """Serve the pages of a lake."""
-    app = application(Window(lambda: again(lk)), guard or Guard())
+    app = application(Window(lambda: again(lk)), guard or Guard(), limits)
     with closing(bound("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))

@@ -49,7 +49,7 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
     question = _question(shot, ask, cut=not route.is_json)
     refused = _refusal(shot, ask, question)
     if refused:
-        return await _shown(request, shot, ask, refused, is_json=route.is_json)
+        return await _shown(request, shot, ask, refused, is_json=route.is_json, status=400)
     job = runner.known(question)
     if job is None and not may_run(request):
         return await _shown(request, shot, ask, page.make(shot, ask), is_json=route.is_json)

@@ -9,7 +9,7 @@ from lake.browser.ask import Ask
 from lake.browser.document import encoded
 from lake.browser.pages import asking, rows
 from lake.browser.pages.sql import columns_of
-from lake.browser.pages.table import told, window
+from lake.browser.pages.table import fitting, told, window
 from lake.browser.render import render
 from lake.browser.routes import Route
 from lake.browser.snapshot import Snapshot
@@ -20,7 +20,7 @@ from lake.errors import NoSuchVersion
 PER_ROW = 100
 """Columns of one row on a page."""
 _CHOICES = 100
-_CELL = 16_384
+_CELL = 65_536
 
 
 def make(shot: Snapshot, ask: Ask) -> rows.RowsPage:
@@ -75,11 +75,9 @@ def _one(ask: Ask, page: rows.RowsPage) -> dict[str, object]:
     first = min(ask.number("columns", 0), max(len(page.columns) - 1, 0)) // PER_ROW * PER_ROW
     some = page.columns[first : first + PER_ROW]
     row = page.rows[0] if page.rows else []
-    longest = _CELL if len(some) < 5 else _CELL // len(some) + 256
-    cells = [
-        (one, told(value, one.type, longest))
-        for one, value in zip(some, row[first : first + PER_ROW], strict=True)
-    ]
+    values = row[first : first + PER_ROW]
+    longest = fitting([values], _CELL)
+    cells = [(one, told(value, one.type, longest)) for one, value in zip(some, values, strict=True)]
     more = first + PER_ROW < len(page.columns)
     return {
         "cells": cells,

@@ -46,7 +46,7 @@ def window(ask: Ask, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence
         Shown(number + 1, columns[number][0], columns[number][1], _class(columns[number][1]))
         for number in range(first, last)
     ]
-    longest = _longest([row[first:last] for row in rows])
+    longest = fitting([row[first:last] for row in rows])
     cells = [[told(row[one.number - 1], one.type, longest) for one in shown] for row in rows]
     is_all = last - first == len(columns)
     return Window(
@@ -64,8 +64,8 @@ def _class(kind: str) -> str:
     return "mono" if kind.startswith(_MONO) else ""
 
 
-def _longest(rows: Sequence[Sequence[Any]]) -> int:
-    longest = LONGEST_CELL
+def fitting(rows: Sequence[Sequence[Any]], longest: int = LONGEST_CELL) -> int:
+    """Return how much of each text is shown, so that a page holds all cells."""
     texts = [_text(value) for row in rows for value in row]
     while longest > _LEAST and sum(_size(text, longest) for text in texts) > ROOM:
         longest = longest * 2 // 3

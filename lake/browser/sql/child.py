@@ -34,7 +34,7 @@ import duckdb
 PER_FRAME = 50
 CUT = 1024
 _MORE = 1 << 30
-_SIMPLE = re.compile(r"U?(TINY|SMALL|BIG)INT|U?INTEGER|BOOLEAN|FLOAT|DOUBLE")
+_SIMPLE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|FLOAT|DOUBLE")
 _LOCK = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
@@ -263,7 +263,7 @@ def write(
 def _harmless(place: int, column: list[str]) -> str:
     """Return a column in which no spreadsheet sees a formula."""
     name = '"' + column[0].replace('"', '""') + '"'
-    if _SIMPLE.fullmatch(column[1]) or column[1].startswith(("DECIMAL", "HUGEINT", "UHUGEINT")):
+    if _SIMPLE.fullmatch(column[1]) or column[1].startswith("DECIMAL"):
         return f"#{place} AS {name}"
     text = f"CAST(#{place} AS VARCHAR)"
     starts = f"left({text}, 1) IN ('=', '+', '-', '@', chr(9), chr(13))"

@@ -38,7 +38,7 @@ def may_read(request: Request) -> bool:
 
 def mark(response: Response) -> Response:
     """Let the browser tell that it has seen our page."""
-    response.set_cookie(COOKIE, _OURS, httponly=True, samesite="strict", path="/sql")
+    response.set_cookie(COOKIE, _OURS, httponly=True, samesite="strict", path="/")
     return response
 
 

@@ -187,5 +187,6 @@ def _unknown(shot: Snapshot, table: str) -> str:
 def hidden(shot: Snapshot, text: str) -> str:
     """Return a text of DuckDB's, without the places of the machine that it may name."""
     root = shot.lake.log.store.data_url("x").removesuffix("x")
-    text = text.replace(root, "").replace(tempfile.gettempdir(), "")
+    text = text.replace(shot.lake.url, "the lake").replace(root, "")
+    text = text.replace(tempfile.gettempdir(), "")
     return re.sub(r"/[\w.-]*clearlake-[\w-]+/", "", text)

@@ -1,0 +1,148 @@
+"""The rows of a dataset: by the page, filtered, sorted, and each by itself."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lake.lake import Lake
+from tests.browser.site import Site, site
+from tests.lakes import land, shared_lake
+
+PARTS = 30
+EACH = 40
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake with more partitions than a page of rows reads, whose schemas drift."""
+    with shared_lake(tmp_path_factory) as lk:
+        for part in range(PARTS):
+            kind = "VARCHAR" if part % 3 == 0 else "BIGINT"
+            start = part * EACH
+            select = f"SELECT (range + {start})::{kind} AS id, 'p{part}' AS name"
+            land(lk, "raw.many", f"{select} FROM range({EACH})", part=f"{part:02d}")
+        land(
+            lk,
+            "raw.odd",
+            "SELECT NULL AS a, 'null' AS b, '' AS c, '<script>' AS d, repeat('z', 9000) AS e,"
+            " chr(8238) || 'x' AS f, [1, NULL] AS g",
+        )
+        columns = ", ".join(f"{n} AS c{n}" for n in range(2000))
+        land(lk, "raw.wide", f"SELECT {columns} FROM range(60)")
+        yield lk
+
+
+@pytest.fixture(scope="module")
+def site_(many: Lake) -> Iterator[Site]:
+    with site(many) as served:
+        yield served
+
+
+def ids(page: Any) -> list[int]:
+    return [int(row[0]) for row in page["rows"]]
+
+
+@pytest.mark.parametrize("page", [1, 2, 9, 24])
+def test_a_page_holds_fifty_rows_in_the_order_of_files(site_: Site, page: int) -> None:
+    said = site_.json(f"/raw/many/rows?page={page}")
+    first = (page - 1) * 50
+    assert ids(said) == list(range(first, min(first + 50, PARTS * EACH)))
+    assert said["numbers"] == [one + 1 for one in ids(said)]
+    assert (said["first"], said["total"]) == (first + 1, PARTS * EACH)
+    assert said["has_more"] == (page < 24)
+
+
+def test_pages_past_the_end_are_the_last_one(site_: Site) -> None:
+    assert ids(site_.json("/raw/many/rows?page=999999"))[-1] == PARTS * EACH - 1
+
+
+@pytest.mark.parametrize("row", [1, 40, 41, 777, PARTS * EACH])
+def test_a_row_has_an_address_and_says_which_version_it_is_of(site_: Site, row: int) -> None:
+    said = site_.json(f"/raw/many/rows?row={row}")
+    part = f"{(row - 1) // EACH:02d}"
+    assert ids(said) == [row - 1]
+    assert said["origin"]["partition"] == f"part={part}"
+    assert (said["origin"]["version"], said["origin"]["row_in_file"]) == (1, (row - 1) % EACH + 1)
+    text = site_.get(f"/raw/many/rows?row={row}")
+    assert f'href="/raw/many/part={part}/v1"' in text
+
+
+def test_every_row_of_a_page_leads_to_itself(site_: Site) -> None:
+    text = site_.get("/raw/many/rows?page=3&sort=-1")
+    links = re.findall(r'href="(/raw/many/rows\?row=\d+)"', text)
+    assert len(links) == 50
+    shown = ids(site_.json("/raw/many/rows?page=3&sort=-1"))
+    assert ids(site_.json(links[7])) == [shown[7]]
+
+
+def test_rows_are_sorted_and_filtered(site_: Site) -> None:
+    said = site_.json("/raw/many/rows?sort=-3&column=name&is=p7")
+    assert len(said["rows"]) == EACH
+    assert {row[1] for row in said["rows"]} == {"p7"}
+    assert (said["total"], said["has_more"], said["column"]) == (None, False, "name")
+    assert site_.json("/raw/many/rows?column=name&is=none")["rows"] == []
+    assert "No row has a" in site_.get("/raw/many/rows?column=name&is=none")
+    said = site_.json("/raw/many/rows?column=part&from=03&to=05")
+    assert {row[2] for row in said["rows"]} == {"03", "04"}
+    assert said["has_more"]
+    assert len(site_.json("/raw/odd/rows?column=a&null=1")["rows"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("row=99999", 404),
+        ("row=x", 400),
+        ("sort=9", 400),
+        ("sort=x", 400),
+        ("column=nope&is=1", 400),
+        ("column=name&is=%00", 400),
+        ("sort=1&page=900", 400),
+    ],
+)
+def test_what_is_not_there_is_told(site_: Site, query: str, status: int) -> None:
+    site_.get(f"/raw/many/rows?{query}", status)
+
+
+def test_values_in_an_address_are_only_values(site_: Site) -> None:
+    evil = "x' OR 1=1 --"
+    answer = site_.client.get("/raw/many/rows.json", params={"column": "name", "is": evil})
+    assert answer.json()["rows"] == []
+
+
+def test_what_is_null_or_empty_or_odd_is_shown_as_that(site_: Site) -> None:
+    text = site_.get("/raw/odd/rows")
+    for shown in (
+        '<i class="null">null</i>',
+        "<bdi>null</bdi>",
+        '<span class="tag">&#34;&#34;</span>',
+        "&lt;script&gt;",
+        "more characters",
+        "\\u202ex",
+        "[1, NULL]",
+    ):
+        assert shown in text, shown
+    assert "z" * 9000 not in text
+    assert "z" * 9000 in site_.get("/raw/odd/rows?row=1")
+
+
+def test_wide_datasets_leave_pages_small(site_: Site) -> None:
+    text = site_.get("/raw/wide/rows?columns=80")
+    assert "Columns 81 to 120 of 2\u202f000" in text
+    assert len(text.encode()) < 150_000
+    text = site_.get("/raw/wide/rows?row=3&columns=100")
+    assert "Columns 101 to 200 of" in text
+    assert len(text.encode()) < 150_000
+
+
+def test_another_sites_page_reads_no_rows_but_a_link_from_there_does(site_: Site) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}
+    assert site_.client.get("/raw/many/rows", headers=headers).status_code == 403
+    headers["Sec-Fetch-Dest"] = "document"
+    assert site_.client.get("/raw/many/rows", headers=headers).status_code == 200
+
+
+def test_a_dataset_that_is_not_there_has_no_rows(site_: Site) -> None:
+    site_.get("/raw/nothing/rows", 404)
