@@ -3,16 +3,15 @@
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.addresses import EVERY
 from tests.browser.chromium import Theme, tab
 from tests.browser.site import Site
-
-PAGES = ["/", "/search?q=trips", "/commits", "/commits/3", "/?at=2"]
 
 pytestmark = pytest.mark.xdist_group("chromium")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", EVERY)
 def test_a_page_is_calm_and_axe_finds_nothing(
     chromium: Browser, pages: Site, path: str, theme: Theme
 ) -> None:
@@ -22,7 +21,7 @@ def test_a_page_is_calm_and_axe_finds_nothing(
         it.is_calm()
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", EVERY)
 def test_a_page_fits_a_phone(chromium: Browser, pages: Site, path: str) -> None:
     with tab(chromium, pages.url, width=390) as it:
         it.go(path)
@@ -49,4 +48,48 @@ def test_the_keyboard_leads_everywhere(chromium: Browser, pages: Site) -> None:
         it.page.wait_for_url("**/commits/4?at=6")
         it.page.keyboard.press("?")
         assert it.page.get_by_role("dialog").is_visible()
+        it.is_calm()
+
+
+def test_a_first_visit_leads_in_five_clicks_to_the_receipt_of_a_row(
+    chromium: Browser, pages: Site
+) -> None:
+    with tab(chromium, pages.url) as it:
+        it.go("/")
+        it.page.get_by_role("link", name="trips", exact=True).click()
+        it.page.get_by_role("link", name="Rows", exact=True).click()
+        it.page.locator("tbody tr a").first.click()
+        it.page.get_by_role("link", name="month=2024-01 v2").click()
+        it.page.wait_for_url("**/raw/trips/month=2024-01/v2")
+        assert it.page.get_by_text("SHA-256").first.is_visible()
+        it.page.get_by_role("link", name="_receipt.json").first.click()
+        assert "_receipt.json" in it.page.url
+        it.is_calm()
+
+
+def test_two_versions_are_compared(chromium: Browser, pages: Site) -> None:
+    with tab(chromium, pages.url) as it:
+        it.go("/raw/trips/versions")
+        it.page.get_by_role("link", name="with v1").first.click()
+        it.page.wait_for_url("**/raw/trips/month=2024-01/v2/diff/v1")
+        assert it.page.get_by_role("heading", level=1).inner_text() == "What changed from v1 to v2"
+        it.is_calm()
+
+
+def test_a_question_its_chart_and_its_export(chromium: Browser, pages: Site) -> None:
+    with tab(chromium, pages.url) as it:
+        it.go("/sql")
+        area = it.page.locator("textarea")
+        area.fill("SELECT month, sum(fare) AS fare FROM raw.trips GROUP BY ALL ORDER BY ALL")
+        area.press("Control+Enter")
+        it.page.wait_for_selector("tbody td")
+        assert it.page.locator(".chart svg").first.is_visible()
+        with it.page.expect_download() as waiting:
+            it.page.get_by_role("link", name="CSV", exact=True).click()
+        assert waiting.value.path().read_text().splitlines() == [
+            "month,fare",
+            "2024-01,7.50",
+            "2024-02,9.75",
+            "2024-04,3.00",
+        ]
         it.is_calm()

@@ -65,10 +65,11 @@
     for (const one of words) take(one, '');
     return found.filter(([name], place) => found.findIndex(([other]) => other === name) === place);
   };
-  const close = () => { list?.remove(); list = null; box.removeAttribute('aria-activedescendant'); box.setAttribute('aria-expanded', 'false'); };
+  const close = () => { list?.remove(); list = null; box.removeAttribute('aria-activedescendant'); box.removeAttribute('aria-controls'); };
   const mark = (to) => {
     at = (to + list.children.length) % list.children.length;
     [...list.children].forEach((li, place) => li.setAttribute('aria-selected', place === at));
+    box.setAttribute('aria-controls', 'names');
     box.setAttribute('aria-activedescendant', list.children[at].id);
   };
   const put = (text) => { box.setRangeText(text, start, box.selectionStart, 'end'); close(); show(); };
@@ -91,10 +92,9 @@
     box.parentNode.append(list);
     list.style.left = `${Math.min(14 + last * 7.82 - box.scrollLeft, box.clientWidth - 200)}px`;
     list.style.top = `${12 + lines.length * 20 - box.scrollTop}px`;
-    box.setAttribute('aria-expanded', 'true');
     mark(0);
   };
-  box.setAttribute('role', 'combobox'); box.setAttribute('aria-autocomplete', 'list'); box.setAttribute('aria-controls', 'names'); close();
+  box.setAttribute('aria-autocomplete', 'list'); close();
   box.addEventListener('input', () => { show(); offer(false); });
   box.addEventListener('blur', close);
   box.addEventListener('keydown', (ev) => {
