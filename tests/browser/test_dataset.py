@@ -30,6 +30,7 @@ SELECT range AS "שלום", '<script>alert(1)</script>' AS "<b>bold</b>", 'a' ||
   DATE '2024-01-01' + (range * 40)::INTEGER AS day, range % 2 = 0 AS even,
   {'a': [range], 'b': repeat('x', 99)} AS nested, '' AS blank FROM range(10)
 """
+BROKEN = "-- /// lake\n-- owner = nonsense\n-- ///\nSELECT 1 AS x"
 SOURCES = """
 [lake]
 url = "./.lake"
@@ -62,7 +63,10 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         land(lk, "raw.odd", ODD, city="Köln/West", kind="a b")
         land(lk, "raw.gone", "SELECT 1 AS id")
         lk.drop("raw.gone")
-        _declare(lk, "broken", "-- /// lake\n-- owner = nonsense\n-- ///\nSELECT 1 AS x")
+        model(lk, "days", "SELECT day FROM raw.odd")
+        lk.transform()
+        _declare(lk, "days", BROKEN)
+        _declare(lk, "broken", BROKEN)
         with site(lk) as served:
             yield served
 
@@ -147,13 +151,14 @@ def test_lineage_leads_from_raw_to_curated(pages: Site) -> None:
     assert "Nothing is declared" in pages.get("/raw/zones")
 
 
-def test_a_model_that_no_longer_parses_is_named_and_the_rest_is_shown(people: Site) -> None:
+def test_models_that_no_longer_parse_are_named_and_the_rest_is_shown(people: Site) -> None:
     said = people.json("/raw/people")["lineage"]
-    assert said["invalid"] == ["broken"]
+    assert said["invalid"] == ["broken", "days"]
     assert [node["name"] for node in said["nodes"]] == ["raw.people", "people"]
-    text = people.get("/raw/people")
-    assert "cannot be told: it is no valid model" in text
-    assert people.json("/")["datasets"] == 2
+    assert "cannot be told: they are no valid models" in people.get("/raw/people")
+    assert people.json("/")["datasets"] == 3
+    assert "nonsense" in people.get("/curated/days")
+    assert "What is declared cannot be told" in people.get("/curated/days/checks")
 
 
 def test_versions_come_newest_first_each_beside_the_one_before(pages: Site) -> None:
