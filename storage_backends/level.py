@@ -3,12 +3,15 @@
 import heapq
 import os
 import stat
+import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from storage_backends.store import Listed
 
 _BEHIND_ALL = "\U0010ffff"
+_LARGE = 20_000
+_SETTLED_NS = 2_000_000_000
 
 
 def start_of(prefix: str, after: str) -> str:
@@ -38,12 +41,35 @@ def one_level(listed: Iterable[Listed], prefix: str) -> Iterator[Listed]:
         yield Listed(f"{prefix}{name}/", 0) if slash else one
 
 
-def on_disk(path: str, prefix: str, *, after: str, limit: int, hidden: str) -> tuple[Listed, ...]:
+class Names:
+    """The names in folders; those of the last large one are kept until it changes.
+
+    A million names are 0.3 s to ask for, and 0.05 s to take from where they are kept.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[str, int, int], bytes] | None = None
+
+    def of(self, path: str) -> list[bytes]:
+        """Return the names in the folder at `path`, in no order; none where there is none."""
+        try:
+            facts = os.stat(path)
+            key, kept = (path, facts.st_ino, facts.st_mtime_ns), self._kept
+            if kept and kept[0] == key:
+                return kept[1].split(b"/")
+            names = os.listdir(os.fsencode(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        # What changes within one tick of the clock has the time of before.
+        if len(names) >= _LARGE and time.time_ns() - facts.st_mtime_ns > _SETTLED_NS:
+            self._kept = key, b"/".join(names)
+        return names
+
+
+def on_disk(
+    names: list[bytes], path: str, prefix: str, *, after: str, limit: int, hidden: str
+) -> tuple[Listed, ...]:
     """Return what lies in the folder at `path`, but for the folder `hidden`; see `Store`."""
-    try:
-        names = os.listdir(os.fsencode(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
     last, wanted = b"", limit
     if after > prefix and not after.startswith(prefix):
         return ()

@@ -36,6 +36,7 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         self._root = os.path.realpath(root)
         self._is_swept = False
+        self._names = level.Names()
 
     @property
     def url(self) -> str:
@@ -95,7 +96,8 @@ class LocalStore:
         keys.check_folder(prefix)
         path = self._path(prefix.removesuffix("/")) if prefix else self._root
         hidden = os.path.join(self._root, _STAGING)
-        return level.on_disk(path, prefix, after=after, limit=limit, hidden=hidden)
+        names = self._names.of(path)
+        return level.on_disk(names, path, prefix, after=after, limit=limit, hidden=hidden)
 
     def size(self, key: str) -> int:
         with _reading(key):
