@@ -1,5 +1,6 @@
 """The SQL page: a query, and its answer as a table and a chart."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,7 @@ LONGEST = 8_000
 MOST_NAMES = 250
 _OPEN_COLUMNS = 40
 _OPEN = 4
+_WORD = re.compile(r"\w+")
 State = Literal["empty", "waits", "done", "failed"]
 
 
@@ -118,7 +120,8 @@ def tree(shot: Snapshot, sql: str) -> Sequence[tuple[str, Sequence[Table], int]]
     """Return schema, tables, and how many more there are, of each schema."""
     said = sql.lower()
     names = sorted(shot.lake.state.datasets)
-    named = [name for name in names if name.partition(".")[2] in said][:_OPEN] if said else []
+    words = set(_WORD.findall(said))
+    named = [name for name in names if name.partition(".")[2] in words][:_OPEN]
     found = []
     for zone in layout.ZONES:
         mine = [name for name in names if name.startswith(f"{zone}.")]

@@ -14,6 +14,10 @@ COLUMNS = 40
 ROOM = 70_000
 """Bytes for what stands in the cells of a page."""
 _LEAST = 12
+_ALIGNED = 1_000
+"""Cells of a table whose numbers stand point below point: that takes room, too."""
+_FLOATS = ("DOUBLE", "FLOAT")
+_MOST_DIGITS = 6
 _MONO = ("DATE", "TIME", "UUID", "INTERVAL", "BLOB", "BIT")
 
 
@@ -48,6 +52,8 @@ def window(ask: Ask, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence
     ]
     longest = fitting([row[first:last] for row in rows])
     cells = [[told(row[one.number - 1], one.type, longest) for one in shown] for row in rows]
+    if len(rows) * len(shown) < _ALIGNED:
+        _align(cells, [place for place, one in enumerate(shown) if one.type in _FLOATS])
     is_all = last - first == len(columns)
     return Window(
         shown,
@@ -56,6 +62,22 @@ def window(ask: Ask, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence
         ask.same(columns=first - COLUMNS or None) if first else "",
         ask.same(columns=first + COLUMNS) if last < len(columns) else "",
     )
+
+
+def _align(cells: list[list[Markup]], places: Sequence[int]) -> None:
+    """Let what follows the point be as wide in all cells of a column, seen or not."""
+    for place in places:
+        digits = [_digits(row[place]) for row in cells]
+        most = max(digits, default=0)
+        for row, some in zip(cells, digits, strict=True):
+            if some < most and str(row[place])[-1:].isdigit():
+                rest = f"{'' if some else '.'}{'0' * (most - some)}"
+                row[place] += Markup('<span class="pad">{}</span>').format(rest)
+
+
+def _digits(cell: Markup) -> int:
+    _, dot, rest = str(cell).partition(".")
+    return len(rest) if dot and rest.isdigit() and len(rest) <= _MOST_DIGITS else 0
 
 
 def _class(kind: str) -> str:

@@ -70,7 +70,9 @@ def draw(
     title = f"{chart.kind.capitalize()} chart of {names}{by}; the table below holds the numbers"
     if chart.kind == "histogram":
         title = f"Histogram of {names}; the table below holds the numbers"
-    wide = _svg("wide", _Frame(WIDE, 264, 52, WIDE - 84, 10, 240), paint, title)
+    longest = min(max(len(columns[y][0]) for y in chart.ys), _LONGEST)
+    right = 18 + 6.8 * longest if chart.kind == "line" else 12
+    wide = _svg("wide", _Frame(WIDE, 264, 52, WIDE - right, 10, 240), paint, title)
     narrow = _svg("narrow", _Frame(NARROW, 210, 36, NARROW - 8, 16, 188), paint, title)
     return Drawing(wide, narrow, said)
 
@@ -191,7 +193,7 @@ def _names(frame: _Frame, names: Sequence[str], ends: Sequence[tuple[float, floa
     if frame.is_wide:
         places = axes.apart([y + 4 for _, y in ends], 14, frame.top + 4, frame.bottom)
         return [
-            _text(frame.right + 8, y, _cut(name, 11), mono=True)
+            _text(frame.right + 8, y, _cut(name), mono=True)
             for name, y in zip(names, places, strict=True)
         ]
     places = axes.apart([y - 8 for _, y in ends], 14, frame.top - 6, frame.bottom - 8)
@@ -326,7 +328,8 @@ def _scatter(
         spots = [(frame.across(x, xs[0], xs[-1]), frame.up(y, ys[0], ys[-1])) for x, y in points]
         painted = _scale(frame, ys) + _ticks(frame, xs[0], xs[-1], is_time=False)
         if frame.is_wide:
-            painted.append(_text(frame.right + 8, frame.top + 4, _cut(name, 11), mono=True))
+            at = (frame.right, frame.top + 14)
+            painted.append(_text(*at, _cut(name, 60), anchor="end", mono=True))
         if _is_many(points):
             return painted + _squares(spots, 8 if frame.is_wide else 6)
         path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in dict.fromkeys(spots))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import Any, Literal
 
 from lake.browser.pictures.axes import moment
@@ -12,7 +13,7 @@ KINDS: tuple[Kind, ...] = ("line", "bar", "histogram", "scatter")
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 MOST_SERIES = 3
 LEAST_POINTS = 3
-_SCALE = 20
+_SCALE = 10
 MOST_COLUMNS = 40
 
 
@@ -85,13 +86,13 @@ def _of(
 
 def _alike(rows: Sequence[Sequence[Any]], columns: Sequence[int]) -> tuple[int, ...]:
     """Return the most columns that one scale shows: no line lies flat beside another."""
-    highest = {
-        one: max((abs(value) for value in numbers(rows, one) if value is not None), default=0.0)
+    usual = {
+        one: median([abs(value) for value in numbers(rows, one) if value is not None] or [0.0])
         for one in columns
     }
     best: list[int] = []
-    for high in highest.values():
-        some = [one for one in columns if high / _SCALE <= highest[one] <= high]
+    for high in usual.values():
+        some = [one for one in columns if high / _SCALE <= usual[one] <= high]
         best = some if len(some) > len(best) else best
     return tuple(best[:MOST_SERIES])
 

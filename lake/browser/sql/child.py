@@ -35,11 +35,14 @@ PER_FRAME = 50
 CUT = 1024
 _MORE = 1 << 30
 _SIMPLE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|FLOAT|DOUBLE")
-_LOCK = (
+_BEGIN = (
+    "SET allow_persistent_secrets = false",  # not to be changed once there is a secret
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
+    "SET errors_as_json = true",
+)
+_LOCK = (
     "SET allow_community_extensions = false",
-    "SET allow_persistent_secrets = false",
     "SET temp_directory = ''",
     "SET python_enable_replacements = false",
     "SET enable_progress_bar = false",
@@ -72,9 +75,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     end_with_parent()
     said = sys.stdin.buffer
-    connection = duckdb.connect(config={"allow_unsigned_extensions": "false"})
-    connection.execute("SET errors_as_json = true")
-    for statement in json.loads(said.readline())["first"]:
+    connection = duckdb.connect()
+    for statement in (*_BEGIN, *json.loads(said.readline())["first"]):
         connection.execute(statement)
     line = said.readline()
     if not line:
