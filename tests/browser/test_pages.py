@@ -1,5 +1,7 @@
 """The lake's page, the search, the commits; what is said where there is nothing to show."""
 
+import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from lake.browser import pages as known
 from lake.browser.document import encoded, schema
 from lake.browser.routes import Route, resolve
+from lake.browser.serve import bound
 from lake.lake import Lake
 from tests.browser.site import Site, site
 from tests.lakes import land, new_lake
@@ -169,6 +172,11 @@ def test_a_lake_that_was_never_there_is_a_page_too(tmp_path: Path) -> None:
         text = pages.get("/", 503)
     assert "No lake here" in text
     assert str(tmp_path) not in text
+
+
+def test_small_answers_are_not_held_back() -> None:
+    with closing(bound("127.0.0.1", 0)) as taken:
+        assert taken.proto == socket.IPPROTO_TCP  # asyncio asks for this before TCP_NODELAY
 
 
 def test_json_has_no_nan_and_keeps_what_is_no_text() -> None:
