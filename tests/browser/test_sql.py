@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -50,11 +52,13 @@ def until(is_so: Callable[[], object]) -> None:
 
 
 def is_there(pid: int) -> bool:
+    """Tell whether a process is there; one that only waits to be counted is not."""
+    stat = Path(f"/proc/{pid}/stat")
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
         return False
-    return True
 
 
 @pytest.fixture
@@ -297,6 +301,20 @@ def test_a_process_that_dies_is_told(runner: Runner, shot: Snapshot) -> None:
     again = begin(runner, shot, "SELECT 1")
     until(again.is_over)
     assert again.answer
+
+
+def test_a_process_ends_with_the_server(tmp_path: Path) -> None:
+    code = (
+        "from lake.browser.sql.process import Process\nprint(Process([]).pid, flush=True)\ninput()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout
+        pid = int(server.stdout.readline())
+        assert is_there(pid)
+        server.kill()
+    until(lambda: not is_there(pid))
 
 
 def test_a_query_that_nobody_asks_about_is_stopped(shot: Snapshot) -> None:

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from lake import layout
 from lake.browser.ask import Ask
 from lake.browser.snapshot import Snapshot
 from lake.browser.sql.runner import Answer, Failure
+from lake.catalog import tables
+from lake.catalog.state import State
 from lake.query import meta
 from lake.query.sql import identifier, literal, qualified
 from lake.schema.admit import crowd
@@ -19,7 +22,7 @@ MOST_NAMES = 250
 _OPEN_COLUMNS = 40
 _OPEN = 4
 _WORD = re.compile(r"\w+")
-State = Literal["empty", "waits", "done", "failed"]
+Became = Literal["empty", "waits", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class SqlPage:
 
     commit: int
     sql: str
-    state: State
+    state: Became
     error: str = ""
     line: int = 0
     column: int = 0
@@ -126,11 +129,11 @@ def tree(shot: Snapshot, sql: str) -> Sequence[tuple[str, Sequence[Table], int]]
     for zone in layout.ZONES:
         mine = [name for name in names if name.startswith(f"{zone}.")]
         shown = [name for name in mine[:MOST_NAMES] if name not in named]
-        tables = [_table(shot, name, is_open=True) for name in named if name in mine]
-        tables += [_table(shot, name, is_open=False) for name in shown]
+        some = [_table(shot, name, is_open=True) for name in named if name in mine]
+        some += [_table(shot, name, is_open=False) for name in shown]
         rest = max(len(mine) - MOST_NAMES, 0)
-        found.append((zone, sorted(tables, key=lambda one: one.name), rest))
-    known = [_meta(shot, name, is_open=f"meta.{name}" in said) for name in meta.TABLES]
+        found.append((zone, sorted(some, key=lambda one: one.name), rest))
+    known = [_meta(name, is_open=f"meta.{name}" in said) for name in meta.TABLES]
     return [*found, ("meta", known, 0)]
 
 
@@ -143,8 +146,8 @@ def _table(shot: Snapshot, name: str, *, is_open: bool) -> Table:
     return Table(bare, path, columns[:_OPEN_COLUMNS], max(len(columns) - _OPEN_COLUMNS, 0))
 
 
-def _meta(shot: Snapshot, name: str, *, is_open: bool) -> Table:
-    return Table(name, "", meta_columns(shot)[name] if is_open else ())
+def _meta(name: str, *, is_open: bool) -> Table:
+    return Table(name, "", meta_columns()[name] if is_open else ())
 
 
 def columns_of(shot: Snapshot, dataset: str) -> Sequence[tuple[str, str]]:
@@ -155,24 +158,24 @@ def columns_of(shot: Snapshot, dataset: str) -> Sequence[tuple[str, str]]:
     )
 
 
-def meta_columns(shot: Snapshot) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """Return name and type of the columns of each metadata table."""
-
-    def look() -> dict[str, list[tuple[str, str]]]:
-        found: dict[str, list[tuple[str, str]]] = {name: [] for name in meta.TABLES}
-        for name, columns in found.items():
-            rows = shot.rows(f"DESCRIBE meta.{identifier(name)}")
-            columns += [(row["column_name"], row["column_type"]) for row in rows]
-        return found
-
-    return shot.memo("meta columns", look)
+@cache
+def meta_columns() -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Return name and type of the columns of each metadata table: an empty lake has them, too."""
+    with tables.connect() as connection:
+        meta.make(connection, State(""))
+        return {
+            name: connection.execute(
+                f"SELECT column_name, column_type FROM (DESCRIBE meta.{identifier(name)})"
+            ).fetchall()
+            for name in meta.TABLES
+        }
 
 
 def names(shot: Snapshot) -> Mapping[str, Sequence[tuple[str, str]]]:
     """Return name and type of every column of every table."""
 
     def look() -> dict[str, Sequence[tuple[str, str]]]:
-        found = {f"meta.{name}": columns for name, columns in meta_columns(shot).items()}
+        found = {f"meta.{name}": columns for name, columns in meta_columns().items()}
         return {name: columns_of(shot, name) for name in sorted(shot.lake.state.datasets)} | found
 
     return shot.memo("names", look)

@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 from lake.browser.words import MINUS, THIN
 
 _DAY = 86_400.0
+_LARGE = 1e15
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 
 
 def nice(low: float, high: float, most: int) -> list[float]:
     """Return at most so many round numbers, evenly apart, that reach over `low` and `high`."""
-    if high <= low:
-        low, high = (low - 1, high + 1) if low else (0.0, 1.0)
+    size = max(abs(low), abs(high))
+    if high - low <= size * 1e-9:  # floats have no more digits than that to tell ticks apart
+        low, high = (low - size / 10, high + size / 10) if size else (0.0, 1.0)
     rough = (high - low) / max(most - 1, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(one * power for one in _STEPS if one * power >= rough * 0.9999)
@@ -24,6 +26,8 @@ def nice(low: float, high: float, most: int) -> list[float]:
 def label(value: float, step: float) -> str:
     """Return what stands beside a tick: as many digits as its step needs."""
     size, unit = abs(value), ""
+    if size >= _LARGE:
+        return f"{value:.3g}".replace("-", MINUS)
     for word, many in (("G", 1e9), ("M", 1e6), ("K", 1e4)):
         if size >= many:
             unit, scale = word, {"K": 1e3}.get(word, many)

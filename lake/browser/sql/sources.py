@@ -12,7 +12,7 @@ from lake import layout
 from lake.browser.snapshot import Snapshot
 from lake.catalog.collected import refuse_collected
 from lake.catalog.state import DataFile
-from lake.errors import NoSuchDataset, NoSuchVersion
+from lake.errors import NoSuchDataset, NoSuchVersion, QueryFailed
 from lake.query import beside, meta
 from lake.query.connect import absent, open_session, readable
 from lake.query.sql import file_list, identifier, literal, qualified
@@ -169,10 +169,15 @@ def _written(shot: Snapshot, name: str) -> tuple[tempfile.TemporaryDirectory[str
     """Write a metadata table outside of the lake, as a file that lives as long as the snapshot."""
     folder = tempfile.TemporaryDirectory(prefix="clearlake-", ignore_cleanup_errors=True)
     path = str(Path(folder.name) / f"{name}.parquet")
-    with shot.meta() as connection:
-        connection.execute(
-            f"COPY (FROM meta.{identifier(name)}) TO {literal(path)} (FORMAT parquet)"
-        )
+    import duckdb
+
+    try:
+        with shot.meta() as connection:
+            connection.execute(
+                f"COPY (FROM meta.{identifier(name)}) TO {literal(path)} (FORMAT parquet)"
+            )
+    except duckdb.OutOfMemoryException as exc:
+        raise QueryFailed(f"meta.{name} is too large to be asked here: use `lake query`") from exc
     return folder, path
 
 
