@@ -17,7 +17,8 @@ MOST = 20_000
 PARTITIONS = """
 SELECT partition, max(version) FILTER (current) AS version,
   coalesce(max(rows) FILTER (current), 0) AS rows, arg_max(held, version) AS held,
-  count(*) AS versions, arg_max(action, version) AS action, max(version) AS newest
+  count(*) FILTER (NOT held AND action NOT IN ('remove', 'drop')) AS versions,
+  arg_max(action, version) AS action, max(version) AS newest
 FROM every_version WHERE dataset = {dataset} GROUP BY partition
 """
 _COUNTS = """
@@ -31,7 +32,7 @@ class PartitionLine:
 
     Attributes:
         held: the newest version is kept and not current; its number is `newest`.
-        versions: how many there were.
+        versions: how many were published.
         action: of the newest.
     """
 

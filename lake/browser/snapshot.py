@@ -16,7 +16,7 @@ from lake.query import meta
 from lake.query.sql import literal
 
 T = TypeVar("T")
-_KEPT = 128
+_KEPT = 512
 _FRUGAL = {
     "memory_limit": "96MB",
     "preserve_insertion_order": "false",

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,8 +11,11 @@ import jsonschema
 import pytest
 
 from lake.browser import pages as known
+from lake.browser.ask import Ask
 from lake.browser.document import schema
+from lake.browser.pages import dataset
 from lake.browser.routes import resolve
+from lake.browser.snapshot import Snapshot
 from lake.catalog.entries import Declare
 from lake.catalog.ids import commit_id
 from lake.catalog.publish import Draft, publish
@@ -241,6 +245,32 @@ def test_what_was_not_profiled_says_so(pages: Site) -> None:
 def test_a_dataset_that_is_not_there_is_a_page_that_says_so(people: Site, name: str) -> None:
     for tab in ("", "/columns", "/versions", "/checks"):
         assert "Not there" in people.get(f"/{name}{tab}", 404)
+
+
+def test_a_partition_that_was_taken_away_is_missing_and_says_so(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    land(lk, "raw.trips", "SELECT 1 AS id", month="2024-01")
+    lk.remove("raw.trips/month=2024-01")
+    with site(lk) as served:
+        said = served.json("/raw/trips")
+        assert (said["head"]["partitions"], said["head"]["again"]) == (0, 0)
+        cell = said["calendar"]["years"][0]["cells"][0]
+        assert (cell["kind"], cell["text"]) == ("missing", "taken away (remove)")
+        line = served.json("/raw/trips/versions")["versions"][0]
+        assert (line["action"], line["is_gone"], line["before"]) == ("remove", True, 0)
+        assert 'href="/raw/trips/month=2024-01/v2"' not in served.get("/raw/trips/versions")
+
+
+def test_a_late_source_is_marked_behind_its_newest_month(people: Site) -> None:
+    ask = Ask(
+        "/raw/people", {}, datetime.now(UTC) + timedelta(hours=50), "", {"dataset": "raw.people"}
+    )
+    page = dataset.make(Snapshot(people.lake), ask)
+    assert page.head.late == "2 days"
+    assert page.calendar
+    late = page.calendar.years[0].cells[1]
+    assert (late.period, late.kind, late.text) == ("2024-02", "late", "2 d late")
+    assert people.json("/raw/people")["head"]["late"] == ""
 
 
 def test_a_dropped_dataset_is_still_there_at_its_commit(people: Site) -> None:

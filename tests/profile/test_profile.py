@@ -293,6 +293,8 @@ def test_a_datasets_columns_are_those_of_its_files_together(lk: Lake) -> None:
     assert (text.name, text.nulls, text.top) == ("t", 4, (("a", 10),))
     assert [c.name for c in column_profiles(lk, "raw.x/month=1").columns] == ["Fee", "t"]
     assert column_profiles(lk, "raw.x/month=2@v1").columns[0].max == 1.5
+    last = column_profiles(lk, "raw.x", newest=1)
+    assert (last.rows, last.files, last.columns[0].max) == (4, 1, 1.5)
 
 
 def test_what_is_declared_personal_later_is_not_shown(lk: Lake) -> None:

@@ -117,7 +117,8 @@ def make(shot: Snapshot, ask: Ask) -> ChecksPage:
     """
     of = known(shot, ask.places["dataset"])
     checks, error = _declared(shot, of.name)
-    results = shot.rows(_RESULTS.format(dataset=literal(of.name)))
+    select = _RESULTS.format(dataset=literal(of.name))
+    results = shot.memo(("results", of.name), lambda: shot.rows(select))
     is_raw = of.name.startswith("raw.")
     rejected = shot.rows(_REJECTED.format(dataset=literal(of.name), limit=REJECTING))
     return ChecksPage(
