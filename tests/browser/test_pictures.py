@@ -124,6 +124,18 @@ def test_many_days_are_three_years_of_which_one_has_all_links() -> None:
     assert [year.name for year in calendar(of, "", "1066").years] == ["2021", "2022", "2023"]
 
 
+def test_three_whole_years_of_days_have_the_links_of_one() -> None:
+    days = [date(2022, 1, 1) + timedelta(days=number) for number in range(1095)]
+    of = periods([_line(f"day={day}") for day in days])
+    assert of
+    found = calendar(of, "", "")
+    assert [year.is_whole for year in found.years] == [False, False, True]
+    assert found.index == ()
+    few = periods([_line(f"day={day}") for day in days[200:600]])
+    assert few
+    assert all(year.is_whole for year in calendar(few, "", "").years)
+
+
 def test_cells_tell_rows_in_one_unit() -> None:
     assert told(68_352, 71_000) == '68<span class="u"> K</span>'
     assert told(1_463, 1_500) == '1.5<span class="u"> K</span>'

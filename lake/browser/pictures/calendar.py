@@ -137,7 +137,7 @@ def calendar(of: Periods, late: str, year: str) -> Calendar:
     return Calendar(
         of.unit,
         _columns(of.unit),
-        [Year(name, cells[name], name == chosen or len(names) == len(shown)) for name in shown],
+        [Year(name, cells[name], name == chosen or len(of.lines) <= MANY) for name in shown],
         of.held[0] if of.held else 0,
         of.held[-1] if of.held else 0,
         of.missing,
