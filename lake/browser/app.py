@@ -84,7 +84,7 @@ class App:
             return
         if scope["type"] != "http":
             return
-        scope["lake.runner"] = self.runner
+        scope["lake.runner"], scope["lake.window"] = self.runner, self.window
         request = Request(scope, receive)
         response = await self._answered(request)
         for name, text in HEADERS.items():

@@ -34,6 +34,11 @@ _PLACES = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "E
 _KINDS: Mapping[str, str] = {"csv": "csv", "safe": "csv", "parquet": "parquet"}
 
 
+def away_of(request: Request) -> object:
+    """Return why the lake cannot be reached, as pages say it; None if it can."""
+    return request.scope["lake.window"].away
+
+
 def runner_of(request: Request) -> Runner:
     """Return what runs this server's queries."""
     runner: Runner = request.scope["lake.runner"]
@@ -135,7 +140,7 @@ def waiting(request: Request, shot: Snapshot, ask: Ask, job: Job, nav: str) -> R
         said = f"{ordinal} in line; {queries} running."
     else:
         said = f"Running for {time.monotonic() - job.began:.0f} s."
-    values = {"job": job, "said": said, "nav": nav, "away": None, "shot": shot}
+    values = {"job": job, "said": said, "nav": nav, "away": away_of(request), "shot": shot}
     body = render("waiting", ask, sql=job.question.sql if nav == "sql" else "", **values)
     return html(body)
 
@@ -237,7 +242,7 @@ def _page(
         "page": document,
         "shot": shot,
         "nav": "sql",
-        "away": None,
+        "away": away_of(request),
         "tree": page.tree(shot, document.sql),
         "examples": page.examples(shot),
         "limits": _in_words(runner_of(request).limits),

@@ -49,17 +49,24 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
         said = job.failure.text if job.failure else "Nobody waited for them."
         status = asking.status_of(job.failure)
         return failures.page(status, "No rows", said, back=ask.link("/"))
-    return await run_in_threadpool(_answered, shot, ask, wanted, job, route.is_json)
+    if route.is_json:
+        return await run_in_threadpool(_encoded, shot, wanted, job)
+    away = asking.away_of(request)
+    return await run_in_threadpool(_answered, shot, ask, wanted, job, away)
 
 
-def _answered(shot: Snapshot, ask: Ask, wanted: rows.Wanted, job: Job, is_json: bool) -> Response:
+def _encoded(shot: Snapshot, wanted: rows.Wanted, job: Job) -> Response:
+    assert job.answer
+    body = encoded(rows.document(shot, wanted, job.answer))
+    kept = {"Cache-Control": "no-store"}
+    return Response(body, media_type="application/json", headers=kept)
+
+
+def _answered(shot: Snapshot, ask: Ask, wanted: rows.Wanted, job: Job, away: object) -> Response:
     assert job.answer
     page = rows.document(shot, wanted, job.answer)
-    if is_json:
-        kept = {"Cache-Control": "no-store"}
-        return Response(encoded(page), media_type="application/json", headers=kept)
     columns = [(one.name, one.type) for one in page.columns]
-    values = {"page": page, "shot": shot, "nav": "lake", "away": None}
+    values = {"page": page, "shot": shot, "nav": "lake", "away": away}
     if page.origin:
         values |= _one(ask, page)
         return asking.html(render("row", ask, **values))

@@ -29,8 +29,6 @@ def may_run(request: Request) -> bool:
 
 def may_read(request: Request) -> bool:
     """Tell whether rows are read for a request: also for a link that a person has followed."""
-    if request.method != "GET":
-        return False
     headers = request.headers
     site, goal = headers.get("sec-fetch-site", ""), headers.get("sec-fetch-dest", "")
     return site in ("", "same-origin", "none") or goal == "document"
