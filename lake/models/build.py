@@ -27,6 +27,7 @@ from lake.models.partitions import (
     partition_value,
     validate_keys,
 )
+from lake.models.profiling import built_profile
 from lake.models.project import Node
 from lake.models.rewrite import rewrite
 from lake.models.syntax import one_line, valueless
@@ -254,11 +255,12 @@ def _upload(
     # Two fragments of one partition may have equal content: the unit tells their folders apart.
     named = sha256(f"{content}{each}".encode()) if each else content_hex(content)
     folder = layout.version(node.dataset, part.text, at=now, content=named, commit_id=at.commit_id)
-    files = []
+    files, seen = [], []
     for number, path in enumerate(paths):
         found = inspect_parquet(path, name=path.name, connection=at.connection)
         schemas[schema_id(found.schema)] = found.schema
         key = f"{folder}part-{number}.parquet"
+        seen.append((path, key, found))
         _stored(at, node, partial(at.log.store.upload, path, key))
         files.append(
             File(
@@ -272,11 +274,14 @@ def _upload(
             )
         )
     receipt = folder + layout.RECEIPT
-    said = _receipt(at, node, unit, part, content, files)
-    create = partial(objects.create, at.log.store, receipt, said, pause=at.log.pause)
-    _stored(at, node, create)
+    _put(at, node, folder + layout.PROFILE, built_profile(at.connection, at.state, node, seen))
+    _put(at, node, receipt, _receipt(at, node, unit, part, content, files))
     landed = Landed(at=now.isoformat(timespec="seconds"), receipt=receipt, run=at.run)
     return Fragment(part.text, content, tuple(files), landed)
+
+
+def _put(at: Bench, node: Node, key: str, said: bytes) -> None:
+    _stored(at, node, partial(objects.create, at.log.store, key, said, pause=at.log.pause))
 
 
 def _stored(at: Bench, node: Node, store: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
+from lake import layout
 from lake.catalog import fold
 from lake.catalog.entries import Change
 from lake.catalog.log import Log
@@ -26,7 +27,8 @@ def discard(log: Log, results: Iterable[Result], published: Iterable[Change] = (
             # Without a time it is not new: its files are those that the lake held before.
             keys = [file.key for file in fragment.files] if fragment.landed.at else []
             if keys and named.isdisjoint(keys):
-                _delete(log, [*keys, fragment.landed.receipt])
+                receipt = fragment.landed.receipt
+                _delete(log, [*keys, receipt, layout.beside(receipt, layout.PROFILE)])
 
 
 def _delete(log: Log, keys: Iterable[str]) -> None:
