@@ -20,6 +20,12 @@ REVENUE = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages wait for their answers, also where the machine is busy."""
+    monkeypatch.setattr("lake.browser.pages.asking.SOON_S", 60.0)
+
+
 @pytest.fixture(scope="session")
 def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     with shared_lake(tmp_path_factory) as lk:

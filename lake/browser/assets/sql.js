@@ -49,10 +49,10 @@
   let list = null, at = 0, start = 0;
   const plain = (name) => /^[a-z_]\w*$/i.test(name) && !keys.has(name.toUpperCase()) ? name : `"${name.replaceAll('"', '""')}"`;
   const offers = (said, before) => {
-    const low = said.toLowerCase(), text = box.value.toLowerCase(), found = [];
+    const low = said.toLowerCase(), named_words = new Set(box.value.toLowerCase().match(/\w+/g)), found = [];
     const take = (name, what, put) => { if (name.toLowerCase().startsWith(low)) found.push([put || name, what]); };
     const dot = /(\w+)\.$/.exec(before);
-    const named = Object.keys(tables).filter((one) => text.includes(one) || text.includes(one.split('.')[1]));
+    const named = Object.keys(tables).filter((one) => named_words.has(one.split('.')[1]));
     if (dot && /^(raw|curated|meta)$/i.test(dot[1])) {
       for (const one of Object.keys(tables)) if (one.startsWith(`${dot[1].toLowerCase()}.`)) take(one.split('.')[1], 'table');
       return found;

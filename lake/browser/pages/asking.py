@@ -192,7 +192,10 @@ def _drawn(
     if asked not in job.memo:
         job.memo[asked] = _chart(job, *asked)
     chart, drawing, kinds = job.memo[asked]
-    seen_columns = window(ask, job.answer.columns if job.answer else [], document.rows)
+    # A long query stands in several links, too.
+    most, room = (20, 35_000) if len(document.sql) < page.SHORT else (10, 15_000)
+    columns = job.answer.columns if job.answer else []
+    seen_columns = window(ask, columns, document.rows, most=most, room=room)
     values = {"chart": chart, "drawing": drawing, "kinds": kinds, "window": seen_columns}
     return _page(request, shot, ask, document, **values)
 
@@ -252,6 +255,7 @@ def _page(
         "numbered": [("", "suggested"), *_numbered(document.columns)],
         "window": window,
         "per_page": PER_PAGE,
+        "is_short": len(document.sql) < page.SHORT,
     }
     return mark(html(render("sql", ask, **values), status))
 

@@ -18,6 +18,8 @@ from lake.schema.admit import crowd
 
 LONGEST = 8_000
 """Characters of a query: it stands in the address, and in every link."""
+SHORT = 1_500
+"""Characters of a query that may stand in many links."""
 MOST_NAMES = 250
 _OPEN_COLUMNS = 40
 _OPEN = 4

@@ -1,4 +1,4 @@
-"""A table of an answer, as much of it as a page holds: its columns by the forty, its cells cut."""
+"""A table of an answer, as much of it as a page holds: some of its columns, its cells cut."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,12 @@ from lake.browser.ask import Ask
 from lake.browser.pictures.choose import is_number
 from lake.browser.words import LONGEST_CELL, cell, exact
 
-COLUMNS = 40
-ROOM = 70_000
+COLUMNS = 30
+ROOM = 60_000
 """Bytes for what stands in the cells of a page."""
 _LEAST = 12
+_WORTHY = 200
+"""Characters of a text of which it is told how many more there are."""
 _ALIGNED = 1_000
 """Cells of a table whose numbers stand point below point: that takes room, too."""
 _FLOATS = ("DOUBLE", "FLOAT")
@@ -42,15 +44,30 @@ class Window:
     after: str
 
 
-def window(ask: Ask, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> Window:
-    """Return as many columns as a page holds, from the one that `?columns=` tells."""
-    first = min(ask.number("columns", 0), max(len(columns) - 1, 0)) // COLUMNS * COLUMNS
-    last = min(first + COLUMNS, len(columns))
+def window(
+    ask: Ask,
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[Any]],
+    *,
+    most: int = COLUMNS,
+    room: int = ROOM,
+) -> Window:
+    """Return as many columns as a page holds, from the one that `?columns=` tells.
+
+    Args:
+        ask: what was asked for.
+        columns: name and type of each.
+        rows: those of the page.
+        most: columns at once.
+        room: bytes for what stands in the cells.
+    """
+    first = min(ask.number("columns", 0), max(len(columns) - 1, 0)) // most * most
+    last = min(first + most, len(columns))
     shown = [
         Shown(number + 1, columns[number][0], columns[number][1], _class(columns[number][1]))
         for number in range(first, last)
     ]
-    longest = fitting([row[first:last] for row in rows])
+    longest = fitting([row[first:last] for row in rows], room=room)
     cells = [[told(row[one.number - 1], one.type, longest) for one in shown] for row in rows]
     if len(rows) * len(shown) < _ALIGNED:
         _align(cells, [place for place, one in enumerate(shown) if one.type in _FLOATS])
@@ -59,8 +76,8 @@ def window(ask: Ask, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence
         shown,
         cells,
         "" if is_all else f"columns {first + 1} to {last} of {exact(len(columns))}",
-        ask.same(columns=first - COLUMNS or None) if first else "",
-        ask.same(columns=first + COLUMNS) if last < len(columns) else "",
+        ask.same(columns=first - most or None) if first else "",
+        ask.same(columns=first + most) if last < len(columns) else "",
     )
 
 
@@ -86,10 +103,10 @@ def _class(kind: str) -> str:
     return "mono" if kind.startswith(_MONO) else ""
 
 
-def fitting(rows: Sequence[Sequence[Any]], longest: int = LONGEST_CELL) -> int:
+def fitting(rows: Sequence[Sequence[Any]], longest: int = LONGEST_CELL, *, room: int = ROOM) -> int:
     """Return how much of each text is shown, so that a page holds all cells."""
     texts = [_text(value) for row in rows for value in row]
-    while longest > _LEAST and sum(_size(text, longest) for text in texts) > ROOM:
+    while longest > _LEAST and sum(_size(text, longest) for text in texts) > room:
         longest = longest * 2 // 3
     return longest
 
@@ -110,9 +127,9 @@ def _size(text: str, longest: int) -> int:
 def told(value: Any, kind: str, longest: int = LONGEST_CELL) -> Markup:
     """Return the inside of a cell: a number in groups of three, whichever type holds it."""
     if isinstance(value, Mapping):
-        some = value["start"][:longest]
-        more = Markup(' <span class="faint">+{} more characters</span>')
-        return cell(some) + more.format(exact(value["characters"] - len(some)))
+        return _cut(value["start"][:longest], value["characters"])
+    if isinstance(value, str) and len(value) > longest:
+        return _cut(value[:longest], len(value))
     if isinstance(value, str) and is_number(kind):
         whole, dot, rest = value.partition(".")
         if whole.lstrip("-").isdigit() and len(whole) < 60:
@@ -120,3 +137,10 @@ def told(value: Any, kind: str, longest: int = LONGEST_CELL) -> Markup:
             value = exact(int(whole)) if int(whole) or not sign else f"\u2212{whole[1:]}"
             return escape(f"{value}{dot}{rest}")
     return cell(value, longest=longest)
+
+
+def _cut(some: str, characters: int) -> Markup:
+    if len(some) < _WORTHY:
+        return cell(some) + "…"
+    more = Markup(' <span class="faint">+{} more characters</span>')
+    return cell(some, longest=len(some)) + more.format(exact(characters - len(some)))

@@ -14,7 +14,7 @@ from lake.browser.words import number, plural, seen
 WIDE, NARROW = 960, 340
 MOST_POINTS = 2_000
 MOST_BARS = 30
-_HITS = 200
+_HITS = 120
 _LONGEST = 18
 
 

@@ -56,7 +56,9 @@ def names(connection: Any, query: str) -> list[tuple[str, str]]:
     if tree.get("error"):
         raise Refused(f"This cannot be looked through, so it is not run: {tree['error_message']}")
     tables: dict[tuple[str, str], None] = {}
-    ctes = {name.lower() for name in _ctes(tree)}
+    # Out of its WITH's reach such a name would be DuckDB's own view, which tells too much.
+    views = connection.execute("SELECT view_name FROM duckdb_views() WHERE internal").fetchall()
+    ctes = {name.lower() for name in _ctes(tree)} - {name.lower() for (name,) in views}
     for node in _nodes(tree):
         _look(node, ctes, tables)
     return list(tables)
