@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lake.browser import words
 from lake.browser.ask import Ask, dataset_path
 from lake.browser.pictures import show
+from lake.browser.prefect_pages import page_of
 from lake.version import VERSION
 
 ASSETS = {
@@ -51,7 +52,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(asset=asset_path, dataset_path=dataset_path, version=VERSION, words=words)
-    made.globals["show"] = show
+    made.globals.update(show=show, prefect_page=page_of)
     for name in _FILTERS:
         made.filters[name] = getattr(words, name)
     return made
