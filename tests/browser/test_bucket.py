@@ -27,6 +27,7 @@ FILES = {
     "things/pic.png": PNG,
     "things/fake.png": b"<svg onload=alert(1)>",
     "things/x.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+    "things/late.html": b"text first <script>alert(1)</script>",
     "things/page.html": b"<script>alert(1)</script>",
     "things/plain.txt": "one\r\ntwo\tthree <b>\u202e\n".encode() * 3,
     "things/long.txt": b"<&>" * 100_000,
@@ -99,6 +100,26 @@ def test_what_no_version_names_is_an_orphan(served: Site) -> None:
     assert {one["what"] for one in served.json("/bucket?prefix=_lake/")["entries"]} >= {
         "the lake's identity"
     }
+
+
+def test_what_was_put_into_a_version_s_folder_is_an_orphan_too(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    land(lk, "raw.zones", "SELECT 1 AS id")
+    root = Path(lk.url.removeprefix("file://"))
+    (folder,) = root.glob("raw/zones/version=*")
+    (folder / "stray.parquet").write_bytes(b"PAR1")
+    other = folder.with_name("version=20240101T000000Z-00000000-0000")
+    other.mkdir()
+    (other / "_receipt.json").write_bytes(b"{}")
+    with site(lk) as pages:
+        prefix = quote(f"{folder.relative_to(root)}/", safe="")
+        below = {one["name"]: one for one in pages.json(f"/bucket?prefix={prefix}")["entries"]}
+        assert below.pop("stray.parquet")["what"] == "orphan"
+        assert {one["of"] for one in below.values()} == {"raw.zones v1"}
+        whole = pages.json("/bucket?prefix=raw/zones/")["entries"]
+        assert [one["what"] for one in whole] == ["orphan", "version"]
+        key = f"{other.relative_to(root)}/_receipt.json"
+        assert pages.json(address(key))["what"] == "orphan"
 
 
 def test_a_folder_of_many_is_shown_a_page_at_a_time(tmp_path: Path) -> None:
@@ -204,6 +225,7 @@ def test_parquet_is_shown_by_its_first_rows_and_columns(served: Site) -> None:
         ("things/pic.png", "image"),
         ("things/fake.png", "none"),
         ("things/x.svg", "none"),
+        ("things/late.html", "none"),
         ("things/page.html", "none"),
         ("things/plain.txt", "text"),
         ("things/long.txt", "none"),

@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from lake.errors import VersionHeld
 from lake.lake import Lake
 from tests.browser.site import Site, site
-from tests.lakes import again, land, new_lake, shared_lake
+from tests.lakes import again, copy_of, land, model, new_lake, shared_lake
 
 CSV = "id,name\n1,Ann\nx,Bob\n3,<b>Cy</b>\n"
 READ = {"columns": {"id": {"type": "BIGINT"}}, "max_rejects": 1}
@@ -152,8 +153,6 @@ def test_a_collected_version_says_so_and_keeps_what_the_log_says(tmp_path: Path)
 
 
 def test_a_lost_receipt_and_lost_rejects_are_told_on_the_page(people: Lake, tmp_path: Path) -> None:
-    from tests.lakes import copy_of
-
     lk = copy_of(people, tmp_path / "copy")
     for path in Path(lk.url.removeprefix("file://")).glob("raw/people/*/*/_re*"):
         path.unlink()
@@ -185,6 +184,50 @@ def test_checks_of_a_model_stand_with_its_version(pages: Site) -> None:
     assert {one["failed"] for one in said["checks"]} <= {0}
     facts = [(one["name"], one["text"]) for one in said["facts"]]
     assert any(name == "Made from" and "raw.trips" in text for name, text in facts)
+
+
+def test_versions_of_one_commit_each_have_their_own_receipt(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path, load=("totals",))
+    for month in ("2024-01", "2024-02"):
+        land(lk, "raw.trips", f"SELECT '{month}' AS m", month=month)
+    words = ('description = "Trips"', 'owner = "me"')
+    header = ('partition_by = "month"', 'reads.trips = "same"', *words)
+    model(lk, "totals", "SELECT month, count(*) AS n FROM raw.trips GROUP BY ALL", *header)
+    lk.transform()
+    lk.load()
+    with site(lk) as pages:
+        builds = []
+        for month in ("2024-01", "2024-02"):
+            said = pages.json(f"/curated/totals/month={month}/v1")
+            facts = {one["name"]: one["text"] for one in said["facts"]}
+            receipt = next(one["link"] for one in said["facts"] if one["name"] == "Receipt")
+            parts = pages.json(receipt)["preview"]["tree"]["parts"]
+            assert facts["Build"] in {part["text"].strip('"') for part in parts}
+            assert facts["Made from"] == f"raw.trips month={month}"
+            builds.append(facts["Build"])
+        assert len(set(builds)) == 2
+        (run,) = pages.json("/runs")["runs"]
+        assert [(one["table"], one["partitions"]) for one in run["loads"]] == [("totals", 2)]
+        (load,) = pages.json("/runs")["loads"]
+        assert (load["dataset"], load["rows"], load["warehouse"]) == ("curated.totals", 2, "duckdb")
+        assert str(tmp_path) not in pages.get("/runs")
+
+
+def test_what_a_rollback_brought_back_keeps_its_origin(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    for number in (1, 2):
+        land(lk, "raw.zones", f"SELECT {number} AS id")
+    lk.rollback("raw.zones")
+    with site(again(lk)) as pages:
+        first, third = (
+            {one["name"]: one["text"] for one in pages.json(f"/raw/zones/v{n}")["facts"]}
+            for n in (1, 3)
+        )
+        assert (third["SHA-256 as sent"], third["By"]) == (first["SHA-256 as sent"], "rollback")
+        assert "Same rows" in pages.get("/raw/zones/v3/diff/v1")
+        keys = {pages.json(f"/raw/zones/v{n}")["files"]["shown"][0]["key"] for n in (1, 3)}
+        assert len(keys) == 1
+        assert pages.json(f"/bucket/object?key={quote(keys.pop(), safe='')}")["of"] == "v3"
 
 
 def test_runs_group_commits_and_find_one_by_its_id(served: Site, people: Lake) -> None:
