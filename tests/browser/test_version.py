@@ -223,11 +223,25 @@ def test_what_a_rollback_brought_back_keeps_its_origin(tmp_path: Path) -> None:
             {one["name"]: one["text"] for one in pages.json(f"/raw/zones/v{n}")["facts"]}
             for n in (1, 3)
         )
-        assert (third["SHA-256 as sent"], third["By"]) == (first["SHA-256 as sent"], "rollback")
+        assert (third["SHA-256 as sent"], third["How"]) == (first["SHA-256 as sent"], "rollback")
         assert "Same rows" in pages.get("/raw/zones/v3/diff/v1")
         keys = {pages.json(f"/raw/zones/v{n}")["files"]["shown"][0]["key"] for n in (1, 3)}
         assert len(keys) == 1
         assert pages.json(f"/bucket/object?key={quote(keys.pop(), safe='')}")["of"] == "v3"
+
+
+def test_a_removed_partition_leads_to_the_version_that_removed_it(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    for number in (1, 2):
+        land(lk, "raw.trips", f"SELECT {number} AS id", month=f"2024-0{number}")
+    lk.remove("raw.trips/month=2024-01")
+    with site(again(lk)) as pages:
+        answer = pages.client.get("/raw/trips/month=2024-01")
+        assert answer.headers["location"] == "/raw/trips/month=2024-01/v2"
+        said = pages.json("/raw/trips/month=2024-01/v2")
+        assert (said["version"], said["state"]["text"], said["difference"]) == (2, "removed", "")
+        assert "the versions before stay" in pages.get("/raw/trips/month=2024-01/v2")
+        assert pages.json("/raw/trips/month=2024-01/v1")["state"]["text"] == "replaced"
 
 
 def test_runs_group_commits_and_find_one_by_its_id(served: Site, people: Lake) -> None:

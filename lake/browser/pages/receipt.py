@@ -54,7 +54,7 @@ def _facts(
             yield _told(_NAMES.get(name, _spoken(name)), text)
     yield from _inputs(ask, document.get("built_from"))
     yield Fact("Landed" if told.origin else "Made", str(row["landed_at"] or ""), kind="time")
-    yield Fact("By", row["action"] or "")
+    yield Fact("How", row["action"] or "")
     yield Fact("Commit", str(row["commit"]), ask.link(f"/commits/{row['commit']}"), "mono")
     yield Fact("Run", row["run"] or "", ask.link("/runs", run=row["run"] or ""), "mono")
     (author,) = shot.rows(f"SELECT author FROM meta.commits WHERE commit = {row['commit']}") or [

@@ -162,7 +162,7 @@ def make(shot: Snapshot, ask: Ask) -> VersionPage:
         bad,
         unknown,
         _others(shot, ask, at),
-        _difference(shot, ask, at),
+        _difference(shot, ask, at) if files.total else "",
     )
 
 
