@@ -73,6 +73,10 @@ def row_of(shot: Snapshot, at: Place) -> dict[str, Any]:
     Raises:
         NoSuchDataset, NoSuchPartition, NoSuchVersion: there is none.
     """
+    return shot.memo(("row", at), lambda: _row_of(shot, at))
+
+
+def _row_of(shot: Snapshot, at: Place) -> dict[str, Any]:
     tables(shot)
     found = shot.rows(
         f"SELECT * FROM every_receipt WHERE {at.where} AND version = {at.number}"

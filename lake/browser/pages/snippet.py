@@ -1,6 +1,7 @@
 """A comparison as SQL that anybody can run over downloaded files."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from lake.browser.comparing import Compared
 from lake.browser.owners import tables
@@ -13,7 +14,7 @@ _READABLE = ("parquet", "csv", "tsv", "json")
 
 def snippet(shot: Snapshot, before: Place, after: Place, found: Compared) -> str:
     """Return DuckDB's SQL for a comparison; `""` where it cannot read such files by itself."""
-    ends = [_end(shot, one) for one in (before, after)]
+    ends = [shot.memo(("end", one), partial(_end, shot, one)) for one in (before, after)]
     if found.problem or not all(ends):
         return ""
     old, new = (f"'v{one.number}/**/*.{end}'" for one, end in zip((before, after), ends,
