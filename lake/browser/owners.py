@@ -34,7 +34,7 @@ _OF_LAKE = (
     (layout.LOG, "the log"),
     ("_lake/checkpoints/", "a checkpoint of the log"),
     ("_lake/schemas/", "a view's columns"),
-    ("_lake/", "the log's"),
+    ("_lake/", "the log, and what it needs"),
 )
 
 

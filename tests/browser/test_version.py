@@ -213,6 +213,21 @@ def test_versions_of_one_commit_each_have_their_own_receipt(tmp_path: Path) -> N
         assert str(tmp_path) not in pages.get("/runs")
 
 
+def test_parts_that_are_called_alike_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    for part in ("1", "2"):
+        land(lk, "raw.parts", f"SELECT 'all' AS whole, {part} AS n", part=part)
+    header = ('partition_by = "whole"', 'reads.parts = "each"')
+    model(lk, "joined", "SELECT whole, n FROM raw.parts", *header)
+    lk.transform()
+    with site(lk) as pages:
+        said = pages.json("/curated/joined/whole=all/v1")
+        names = [one["name"] for one in said["files"]["shown"]]
+        assert len(set(names)) == 2
+        assert all(name.startswith("version=") for name in names)
+        assert said["downloads"] == []
+
+
 def test_what_a_rollback_brought_back_keeps_its_origin(tmp_path: Path) -> None:
     lk = new_lake(tmp_path)
     for number in (1, 2):

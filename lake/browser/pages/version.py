@@ -198,7 +198,12 @@ def _files(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> tuple
     total, byte_count = (found[0]["n"], found[0]["whole"]) if found else (0, 0)
     is_checked = bool(ask.get("verify")) and byte_count <= MOST_BYTES
     known = _verified(shot, at, where) if is_checked else {}
-    shown = [_file(ask, one, known.get(one["key"], Checked("not checked"))) for one in found]
+    # Parts of several attempts may be called alike: then their folders tell them apart.
+    parts = 1 if len({_end(one["key"], 1) for one in found}) == len(found) else 2
+    shown = [
+        _file(ask, one, known.get(one["key"], Checked("not checked")), _end(one["key"], parts))
+        for one in found
+    ]
     files = Files(
         total,
         byte_count,
@@ -217,9 +222,9 @@ def downloads(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> li
         f" ORDER BY {_RANK}, key LIMIT {DOWNLOADS + 1}"
     )
     best = [one for one in found if one["role"] == found[0]["role"]]
-    if len(best) > DOWNLOADS:
-        return []
     origin = said(shot, at, row).origin
+    if len({own_name(one, origin) for one in best}) < len(best) or len(best) > DOWNLOADS:
+        return []
     path = dataset_path(at.dataset, at.partition, at.number)
     return [
         Download(
@@ -247,11 +252,15 @@ def _verified(shot: Snapshot, at: Place, where: str) -> Mapping[str, Checked]:
     return shot.memo(("checked", at), look)
 
 
-def _file(ask: Ask, row: Mapping[str, Any], found: Checked) -> FileLine:
+def _end(key: str, parts: int) -> str:
+    return "/".join(key.split("/")[-parts:])
+
+
+def _file(ask: Ask, row: Mapping[str, Any], found: Checked, name: str) -> FileLine:
     key = row["key"]
     return FileLine(
         key,
-        key.rpartition("/")[2],
+        name,
         ask.link("/bucket/object", key=key),
         ask.link(ask.path, download=key),
         row["role"],
