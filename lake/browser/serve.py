@@ -43,6 +43,7 @@ def serve(
             server_header=False,
             proxy_headers=False,
             lifespan="on",
+            timeout_graceful_shutdown=1,  # a query may still take long
         )
         threading.Thread(target=_look_into, args=(window,), daemon=True).start()
         told(f"http://{f'[{host}]' if ':' in host else host}:{number}")

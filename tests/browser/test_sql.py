@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pyarrow.parquet as pq
@@ -318,6 +320,27 @@ def test_a_process_ends_with_the_server(tmp_path: Path) -> None:
         assert is_there(pid)
         server.kill()
     until(lambda: not is_there(pid))
+
+
+def test_ctrl_c_ends_the_server_also_while_a_query_runs(looked_at: Lake) -> None:
+    command = [sys.executable, "-m", "lake", "browse", "--lake", looked_at.url]
+    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            url = server.stdout.readline().split()[0].rstrip("/")
+            with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+                text = client.get("/sql", params={"sql": SLOW}, headers=HERE).text
+                assert "Running for" in text
+                line = f"GET /sql.json?sql={quote(SLOW)} HTTP/1.1"
+                headers = "Host: localhost\r\nSec-Fetch-Site: none\r\n\r\n"
+                port = int(url.rpartition(":")[2])
+                with socket.create_connection(("127.0.0.1", port)) as waits:
+                    waits.sendall(f"{line}\r\n{headers}".encode())
+                    client.get("/")  # the server has read the other one, too
+                    server.send_signal(signal.SIGINT)
+                    server.wait(12)
+        finally:
+            server.kill()
 
 
 def test_a_query_that_nobody_asks_about_is_stopped(shot: Snapshot) -> None:
