@@ -17,8 +17,10 @@ from lake.query.sql import literal
 
 T = TypeVar("T")
 _KEPT = 512
+_ROOM_MB = 128
+"""For 100,000 versions, and what smaller lakes get, too: half of it would do."""
 _FRUGAL = {
-    "memory_limit": "96MB",
+    "threads": "1",
     "preserve_insertion_order": "false",
     "parquet_metadata_cache": "true",
 }
@@ -81,7 +83,10 @@ class Snapshot:
         scratch = tempfile.TemporaryDirectory(prefix="clearlake-browser-")
         weakref.finalize(self, scratch.cleanup)
         connection = tables.connect()
-        for name, value in {**_FRUGAL, "temp_directory": f"{scratch.name}/spill"}.items():
+        versions = sum(one.versions for one in self.lake.state.datasets.values())
+        room = max(_ROOM_MB, _ROOM_MB * versions // 100_000)
+        more = {"memory_limit": f"{room}MB", "temp_directory": f"{scratch.name}/spill"}
+        for name, value in {**_FRUGAL, **more}.items():
             connection.execute(f"SET {name} = {literal(value)}")
         meta.make(connection, self.state())
         path = literal(f"{scratch.name}/versions.parquet")

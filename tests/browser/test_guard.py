@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from lake.browser.guard import HEADERS, Guard, guarded
 from lake.errors import InvalidConfig
 from lake.lake import Lake
+from tests.browser.chromium import tab
 from tests.browser.site import Site, site
 
 TOKEN = "0123456789abcdef-a-token"
@@ -51,6 +53,16 @@ def _no_cookies(closed: Site) -> None:
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", ""])
 def test_only_its_own_pages_may_send(closed: Site, origin: str) -> None:
     assert closed.post("/login", {"token": TOKEN}, origin=origin).status_code == 403
+
+
+@pytest.mark.xdist_group("chromium")
+def test_the_form_lets_a_browser_in(chromium: Browser, closed: Site) -> None:
+    with tab(chromium, closed.url) as it:
+        it.go("/commits?since=1")
+        it.page.get_by_label("Token").fill(TOKEN)
+        it.page.get_by_role("button", name="Look").click()
+        it.page.wait_for_url("**/commits?since=1")
+        assert it.page.get_by_role("heading", level=1).inner_text() == "Commits"
 
 
 @pytest.mark.parametrize("path", ["/", "/raw/trips", "/commits", "/nowhere"])
