@@ -38,7 +38,7 @@ class _Server:
         place = urlsplit(self.url)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=120)
         begun = time.perf_counter()
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Sec-Fetch-Site": "none"})
         answer = connection.getresponse()
         body = answer.read()
         taken = time.perf_counter() - begun

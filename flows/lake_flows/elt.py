@@ -65,9 +65,9 @@ def elt(
         until: the last one.
         timezone: the zone in which periods are counted; the lake's if not said.
         at_once: how many partitions of a source are fetched beside each other.
-        plan: only say what each stage would do now.
+        plan: only say what each stage would do now; nothing is fetched or written.
         runner: `dask://HOST:PORT` or `ray://HOST:PORT`, whose workers build the partitions.
-        warehouse: its URL, or `block:NAME`, in place of the configured one.
+        warehouse: its URL, or `block:NAME`, in place of the configured one; secrets as `${NAME}`.
     """
     where, to = here(lake, env, project), warehouse_named(warehouse)
     asked = Asked(since, until, timezone, at_once)

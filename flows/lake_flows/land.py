@@ -316,7 +316,7 @@ def _source(lake: Lake, name: str) -> Source:
     return chosen(lake, [name])[0]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def orders_of(where: Where, source: str, asked: Asked, at: str) -> tuple[Lake, dict[str, Order]]:
     """Return what a source is asked for, by partition, and the lake as it was found then.
 

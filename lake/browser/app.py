@@ -31,6 +31,8 @@ log = logging.getLogger("lake.browser")
 _KEPT_BYTES = 48 << 20
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
+_LIVE = ("bucket", "object")
+"""Pages of what the store has now, whatever the commit is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class App:
             return await self._page(request, path)
         except LakeError as error:
             log.info("%s: %s", path, error)
-            return failures.of(error, _ask(request, path, {}), self.window)
+            return failures.of(error, _ask(request, path, {}), is_json=path.endswith(".json"))
 
     async def _page(self, request: Request, path: str) -> Response:
         route = resolve(path)
@@ -126,6 +128,10 @@ class App:
 
     def _plain(self, route: Route, ask: Ask, headers: Mapping[str, str]) -> Response:
         shot, away = self.window.at(ask.at), self.window.away
+        if route.name in _LIVE or ask.get("verify"):
+            made = self._made(route, ask, shot)
+            headers = {"Cache-Control": "no-store"}
+            return Response(made.body, media_type=made.media_type, headers=headers)
         tag = f'"{shot.commit}-{VERSION}-{ask.now:%Y%m%d%H%M}{"-away" if away else ""}"'
         if headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=_caching(tag))
@@ -155,7 +161,7 @@ def _ask(request: Request, path: str, places: Mapping[str, str]) -> Ask:
         said = parse_qs(text, keep_blank_values=True, max_num_fields=50)
     except ValueError:
         said = {}
-    query = {name: found[-1] for name, found in said.items()}
+    query = {name: found[-1].replace("\0", "") for name, found in said.items()}
     return Ask(path, query, datetime.now(UTC), query.get("at", ""), places)
 
 

@@ -20,6 +20,7 @@ REJECTS = 100
 _REJECTS_BYTES = 8 << 20
 _LONGEST = 240
 _ONE = threading.Lock()
+_WAIT_S = 5.0
 
 State = Literal["verified", "not checked", "damaged", "missing"]
 
@@ -45,10 +46,15 @@ def checked(store: Store, files: Iterable[tuple[str, str]]) -> Mapping[str, Chec
     """Hash files, given as keys and what the log says of each; one version at a time.
 
     Raises:
-        StoreUnavailable: the store did not answer, so that nothing is known.
+        StoreUnavailable: the store did not answer, so that nothing is known, or others are looked
+            at for so long.
     """
-    with _ONE:
+    if not _ONE.acquire(timeout=_WAIT_S):
+        raise StoreUnavailable("other files are being hashed: try again")
+    try:
         return {key: _checked(store, key, sha256) for key, sha256 in files}
+    finally:
+        _ONE.release()
 
 
 def _checked(store: Store, key: str, sha256: str) -> Checked:

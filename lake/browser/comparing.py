@@ -20,7 +20,7 @@ from lake.operations.diff_rows import TableDiff
 
 ROWS, COLUMNS = 1000, 20
 MOST_ROWS = 50_000_000
-_WAIT_S = 20.0
+_WAIT_S = 2.0
 _KEPT_BYTES = 64 << 20
 _LONGEST = 1024
 _ONE = threading.Lock()

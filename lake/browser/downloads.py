@@ -29,8 +29,8 @@ def picture(shot: Snapshot, key: str) -> Response:
     if not media_type or byte_count > _MOST_OF_A_PICTURE:
         return failures.page(404, "No picture", "These bytes are no picture that is shown here.")
     headers = {"Content-Security-Policy": _ALONE, "Cache-Control": "private, no-cache"}
-    body = objects.piece(store, key, 0, byte_count)
-    return Response(body, media_type=media_type, headers=headers)
+    body = iterate_in_threadpool(objects.pieces(store, key, length=PIECE))
+    return StreamingResponse(body, media_type=media_type, headers=headers)
 
 
 def attached(

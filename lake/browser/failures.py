@@ -4,8 +4,8 @@ from starlette.responses import Response
 
 from lake import errors
 from lake.browser.ask import Ask
+from lake.browser.document import encoded
 from lake.browser.render import render
-from lake.browser.window import Window
 
 _MISSING = (
     errors.NoSuchDataset,
@@ -50,16 +50,25 @@ _WORDS: dict[type[errors.LakeError], tuple[int, str, str]] = {
 }
 
 
-def of(error: errors.LakeError, ask: Ask, window: Window) -> Response:
-    """Return the page about an error of the lake's."""
-    for kind, (status, title, text) in _WORDS.items():
+def of(error: errors.LakeError, ask: Ask, *, is_json: bool = False) -> Response:
+    """Return the page about an error of the lake's, or its JSON."""
+    status, title, text = _told(error)
+    if is_json:
+        said = {"status": status, "title": title, "text": text}
+        headers = {"Cache-Control": "no-store"}
+        return Response(encoded(said), status, media_type="application/json", headers=headers)
+    return page(status, title, text, back=ask.link("/"))
+
+
+def _told(error: errors.LakeError) -> tuple[int, str, str]:
+    for kind, said in _WORDS.items():
         if isinstance(error, kind):
-            return page(status, title, text)
+            return said
     if isinstance(error, _MISSING):
-        return page(404, "Not there", _sentence(error), back=ask.link("/"))
+        return 404, "Not there", _sentence(error)
     if isinstance(error, errors.InvalidAddress):
-        return page(400, "That cannot be", _sentence(error), back=ask.link("/"))
-    return page(500, "That went wrong", "The server's own output says what happened.")
+        return 400, "That cannot be", _sentence(error)
+    return 500, "That went wrong", "The server's own output says what happened."
 
 
 def page(status: int, title: str, text: str, *, back: str = "/") -> Response:
@@ -80,5 +89,8 @@ def page(status: int, title: str, text: str, *, back: str = "/") -> Response:
 
 
 def _sentence(error: errors.LakeError) -> str:
+    """Return what an error says as a sentence; what begins with a name is left as it is."""
     text = error.public
-    return f"{text[:1].upper()}{text[1:]}."
+    first = text.partition(" ")[0]
+    begun = f"{text[:1].upper()}{text[1:]}" if first.isalpha() else text
+    return begun if begun.endswith(("?", ".")) else f"{begun}."

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -19,6 +20,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 SHORTEST_TOKEN = 16
+_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,11 @@ class Guard:
         """Tell whether a request comes from somebody who may look."""
         if self.is_open:
             return True
-        if self.header and peer in self.proxies and headers.get(self.header.lower(), "").strip():
+        if (
+            self.header
+            and _peer(peer) in self.proxies
+            and headers.get(self.header.lower(), "").strip()
+        ):
             return True
         if not self.token:
             return False
@@ -86,7 +92,7 @@ class Guard:
 
     def is_secure(self, headers: Mapping[str, str], peer: str, scheme: str) -> bool:
         """Tell whether the browser's connection is encrypted, here or at a trusted proxy."""
-        vouched = peer in self.proxies and headers.get("x-forwarded-proto", "") == "https"
+        vouched = _peer(peer) in self.proxies and headers.get("x-forwarded-proto", "") == "https"
         return scheme == "https" or vouched
 
 
@@ -113,6 +119,16 @@ def _same(one: str, other: str) -> bool:
 
 def _has_port(host: str) -> bool:
     return host.rpartition(":")[2].isdigit() and (host.count(":") == 1 or "]:" in host)
+
+
+def _peer(address: str) -> str:
+    """Return an address in its one form: of IPv4, also where it came by a socket of IPv6."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
 
 
 def _is_address(name: str) -> bool:
@@ -142,10 +158,16 @@ def guarded(
             f"the token has {len(token)} characters, which can be guessed: take at least"
             f" {SHORTEST_TOKEN}, such as `openssl rand -hex 16` gives"
         )
-    if bool(header) != bool(proxies):
+    if header and not proxies:
         raise InvalidConfig(
-            "--proxy-header and --proxy-from go together: the header counts only from those peers"
+            "--proxy-header goes with --proxy-from: the header counts only from those peers"
         )
+    for name in hostnames:
+        if not _NAME.fullmatch(name):
+            raise InvalidConfig(
+                f"--hostname {name!r} is no name: write it without scheme and port, such as"
+                " lake.example.org"
+            )
     for proxy in proxies:
         if not _is_address(proxy):
             raise InvalidConfig(f"--proxy-from {proxy!r} is no address: write one such as 10.0.0.5")
@@ -155,7 +177,7 @@ def guarded(
             " LAKE_BROWSER_TOKEN, or name a proxy that does with --proxy-header and --proxy-from"
         )
     names = frozenset(name.lower().rstrip(".") for name in hostnames)
-    return Guard(names, token, header, frozenset(proxies))
+    return Guard(names, token, header, frozenset(map(_peer, proxies)))
 
 
 def is_loopback(host: str) -> bool:

@@ -53,6 +53,7 @@ def attention(shot: Snapshot, now: datetime) -> list[Attention]:
     """Return what needs attention, the worst first."""
     fixed = shot.memo("attention", lambda: [*_held(shot), *_checks(shot)])
     found = [*fixed, *_late(shot, now), *_drifted(shot, now)]
+    found = [one for one in found if one.word == "late" or one.dataset in shot.lake.state.datasets]
     return sorted(found, key=lambda one: (one.kind != "bad", one.word, one.dataset))
 
 

@@ -32,7 +32,10 @@ async def answer(request: Request, guard: Guard) -> Response:
         body += part
         if len(body) > _LONGEST_FORM:
             return failures.page(413, "Too much", "A token is a short text.")
-    form = parse_qs(body.decode("latin-1"), max_num_fields=5)
+    try:
+        form = parse_qs(body.decode("latin-1"), max_num_fields=20)
+    except ValueError:
+        form = {}
     to = _inside(form.get("to", ["/"])[0])
     if not guard.knows(form.get("token", [""])[0].strip()):
         return _page(403, to, "That is not the token.")

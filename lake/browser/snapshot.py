@@ -108,10 +108,13 @@ class Snapshot:
             with self._lock:
                 if key in self._memo:
                     return cast(T, self._memo[key])
-            made = make()
+            try:
+                made = make()
+            finally:
+                with self._lock:
+                    self._locks.pop(key, None)
             with self._lock:
                 self._memo[key] = made
-                self._locks.pop(key, None)
                 while len(self._memo) > _KEPT:
                     self._memo.popitem(last=False)
             return made

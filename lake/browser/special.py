@@ -15,6 +15,7 @@ from lake.browser.pages.stored import size_of
 from lake.browser.receipts import place, row_of, said
 from lake.browser.routes import Route
 from lake.browser.snapshot import Snapshot
+from lake.browser.sql.consent import may_read
 from lake.errors import FileDamaged, NoSuchDataset, NoSuchPartition, NoSuchVersion
 from lake.query.sql import literal
 
@@ -39,6 +40,8 @@ def _newest(shot: Snapshot, ask: Ask) -> str:
 
 async def of_version(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response | None:
     """Answer with a file of a version, called as at its source, where one is asked for."""
+    if ask.get("verify") and not may_read(request):
+        return RedirectResponse(ask.same(verify=None), 307)
     key = ask.get("download")
     return await run_in_threadpool(_file, request, shot, ask, key) if key else None
 
@@ -74,6 +77,9 @@ async def of_object(request: Request, shot: Snapshot, ask: Ask, route: Route) ->
 
 async def of_diff(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response | None:
     """Compare before the page is made: one comparison at a time; or answer with its rows as CSV."""
+    if not may_read(request):
+        text = "Another site's page asked for this comparison: open its address to make it."
+        return failures.page(403, "Not from there", text)
     try:
         found = await run_in_threadpool(compare, shot, *diff.sides(ask), diff.key_of(ask))
     except Busy:

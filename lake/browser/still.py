@@ -23,6 +23,7 @@ from lake.browser.words import seen
 from lake.errors import InvalidConfig, unavailable
 
 STYLE = f"{layout.PAGES}lake.css"
+MARK = b"<!-- written by clearlake -->"
 _DATASET = re.compile(r"/(raw|curated)/([a-z0-9_]+)")
 # What begins something in Markdown: `_` does not within a word.
 _MARKDOWN = re.compile(r"[\\`*\[\]|~<>&]|^[#+-]|(?<![^\W_])_|_(?![^\W_])")
@@ -101,7 +102,7 @@ def _picture(ask: Still, page: dataset.DatasetPage) -> Markup:
 def _rendered(template: str, ask: Still, shot: Snapshot, **values: object) -> bytes:
     found = environment().get_template(f"still/{template}")
     text = found.render(ask=ask, shot=shot, md=markdown, code=code, utc=utc, **values)
-    return text.encode(errors="replace")
+    return MARK + b"\n" + text.encode(errors="replace")
 
 
 def markdown(text: object) -> Markup:
@@ -128,23 +129,44 @@ def utc(value: datetime | str | None) -> str:
 
 
 def write_folder(shot: Snapshot, folder: Path, now: datetime) -> int:
-    """Write all files below a folder; return how many.
+    """Write all files below a folder, in place of the former; return how many.
 
     Raises:
-        InvalidConfig: it cannot be written.
+        InvalidConfig: it cannot be written, or a file of somebody else's is there.
     """
     count = 0
     try:
         for key, data in files(shot, now):
             path = folder / key
+            _is_ours(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             count += 1
+        for key in gone(shot):
+            path = folder / key
+            if path.is_file() and MARK in path.read_bytes():
+                path.unlink()
     except OSError as exc:
         raise InvalidConfig(
             f"{folder} cannot be written ({exc.strerror}): name another folder for --static"
         ) from exc
     return count
+
+
+def _is_ours(path: Path) -> None:
+    if path.suffix != ".css" and path.is_file() and MARK not in path.read_bytes():
+        raise InvalidConfig(
+            f"{path} is there already and was not written by this: name an empty folder for"
+            " --static"
+        )
+
+
+def gone(shot: Snapshot) -> Iterator[str]:
+    """Give the keys of files about datasets that are there no longer."""
+    ever = shot.rows("SELECT DISTINCT dataset FROM every_version")
+    for name in sorted({row["dataset"] for row in ever} - shot.lake.state.datasets.keys()):
+        for file in layout.PAGE_NAMES:
+            yield f"{dataset_path(name)[1:]}/{file}"
 
 
 def write_lake(shot: Snapshot, now: datetime) -> int:
@@ -155,11 +177,13 @@ def write_lake(shot: Snapshot, now: datetime) -> int:
     Raises:
         StoreUnavailable, StoreRefused: they cannot be written.
     """
-    count = 0
+    store, count = shot.lake.log.store, 0
     try:
         for key, data in files(shot, now):
-            shot.lake.log.store.put(key, data)
+            store.put(key, data)
             count += 1
+        for key in gone(shot):
+            store.delete(key)
     except OSError as exc:
         text = f"{shot.lake.url}: its pages cannot be written; {count} were, so run the same again"
         raise unavailable(text, exc) from exc

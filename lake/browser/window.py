@@ -64,17 +64,21 @@ class Window:
             LakeError: the lake could never be opened.
         """
         is_old = time.monotonic() - self._asked > FRESH_S
-        if self._head is None or (is_old and self._lock.acquire(blocking=False)):
-            if self._head is None:
-                self._lock.acquire()
+        if self._head is None:
+            with self._lock:
+                self._look_if_old()
+        elif is_old and self._lock.acquire(blocking=False):
             try:
-                if self._head is None or time.monotonic() - self._asked > FRESH_S:
-                    self._look()
-                    self._asked = time.monotonic()
+                self._look_if_old()
             finally:
                 self._lock.release()
         assert self._head is not None
         return self._head
+
+    def _look_if_old(self) -> None:
+        if self._head is None or time.monotonic() - self._asked > FRESH_S:
+            self._look()
+            self._asked = time.monotonic()
 
     def _look(self) -> None:
         try:

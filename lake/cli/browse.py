@@ -20,7 +20,13 @@ TOKEN = "LAKE_BROWSER_TOKEN"
 
 @verb(name="browse")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address it listens on.")
-@click.option("--port", default=8383, show_default=True, help="Its port; 0 for any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8383,
+    show_default=True,
+    help="Its port; 0 for any that is free.",
+)
 @click.option("--hostname", multiple=True, help="A name by which browsers call it, of several.")
 @click.option("--proxy-header", default="", help="A header by which a proxy vouches for people.")
 @click.option("--proxy-from", multiple=True, help="The address of such a proxy, of several.")

@@ -113,8 +113,8 @@ def test_a_proxy_vouches_only_from_where_it_is_trusted(looked_at: Lake) -> None:
         ("::", {}, "nothing asks who they are"),
         ("lake.example", {}, "nothing asks who they are"),
         ("127.0.0.1", {"token": "short"}, "can be guessed"),
-        ("0.0.0.0", {"header": "X-User"}, "go together"),
-        ("0.0.0.0", {"proxies": ["10.0.0.5"]}, "go together"),
+        ("0.0.0.0", {"header": "X-User"}, "goes with"),
+        ("0.0.0.0", {"proxies": ["10.0.0.5"]}, "nothing asks who they are"),
         ("0.0.0.0", {"header": "X-User", "proxies": ["proxy"]}, "is no address"),
     ],
 )

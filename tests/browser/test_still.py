@@ -136,3 +136,25 @@ def test_a_file_looks_as_a_page_does(chromium: Browser, written: Path, name: str
 )
 def test_text_in_markdown_is_only_text(text: str, shown: str) -> None:
     assert markdown(text) == shown
+
+
+def test_a_file_of_somebody_else_s_stays(
+    own: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    assert main(["browse", "--lake", own.url, "--static", str(tmp_path)]) == 1
+    assert "was not written by this" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_files_of_a_dataset_that_is_gone_go_too(looked_at: Lake, tmp_path: Path) -> None:
+    lk = copy_of(looked_at, tmp_path / "project")
+    folder = tmp_path / "pages"
+    words = ["browse", "--lake", lk.url, "--static", str(folder)]
+    assert main(words) == main(["browse", "--lake", lk.url, "--into-lake"]) == 0
+    lk.drop("raw.zones")
+    assert main(words) == main(["browse", "--lake", lk.url, "--into-lake"]) == 0
+    for root in (folder, Path(lk.url.removeprefix("file://"))):
+        assert not (root / "raw" / "zones" / "README.md").exists()
+        assert (root / "raw" / "trips" / "README.md").exists()
+    assert "zones" not in (folder / "README.md").read_text()

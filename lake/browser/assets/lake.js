@@ -46,7 +46,7 @@
     if (ev.key === '/') { ev.preventDefault(); document.getElementById('q')?.focus(); }
     else if (ev.key === 'j') mark(1);
     else if (ev.key === 'k') mark(-1);
-    else if (ev.key === 'Enter' && row >= 0) rows()[row]?.querySelector('a')?.click();
+    else if (ev.key === 'Enter' && row >= 0 && !/^(A|BUTTON|SUMMARY)$/.test(ev.target.tagName)) rows()[row]?.querySelector('a')?.click();
     else if (ev.key === '[') follow('prev');
     else if (ev.key === ']') follow('next');
     else if (ev.key === 'y') pin();

@@ -297,4 +297,4 @@ def _to(address: str) -> Response:
 def status_of(failure: Failure | None) -> int:
     """Return the status that tells why there is no answer."""
     kind = failure.kind if failure else "stopped"
-    return 400 if kind in ("refused", "error", "lake") else 500 if kind == "gone" else 422
+    return 400 if kind in ("refused", "error", "lake") else 422

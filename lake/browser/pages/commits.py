@@ -15,7 +15,7 @@ PER_PAGE = 50
 _COMMITS = """
 SELECT c.commit, c.committed_at, c.author, c.message, c.changes, m.run,
   coalesce(v.datasets, []) AS datasets, coalesce(v.rows, 0) AS rows
-FROM meta.commits c JOIN meta._commits m USING (commit) LEFT JOIN (
+FROM meta.commits c JOIN (SELECT commit, run FROM meta._commits) m USING (commit) LEFT JOIN (
   SELECT commit, list(DISTINCT dataset ORDER BY dataset) AS datasets, sum(rows)::BIGINT AS rows
   FROM every_version GROUP BY commit) v USING (commit)
 """

@@ -43,7 +43,7 @@ def _where(partition: str) -> str:
 
 def _duckdb(place: str, name: str, partition: str, at: str) -> str:
     where = f"{place}/{layout.CATALOG}" if place else layout.CATALOG
-    first = ""
+    first = "" if place else "-- in the lake's own folder\n"
     if at:
         first = f"-- the file that `lake attach former.duckdb --at {shlex.quote(at)}` writes\n"
         where = "former.duckdb"

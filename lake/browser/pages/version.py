@@ -197,7 +197,7 @@ def _files(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> tuple
     )
     total, byte_count = (found[0]["n"], found[0]["whole"]) if found else (0, 0)
     is_checked = bool(ask.get("verify")) and byte_count <= MOST_BYTES
-    known = _verified(shot, at, where) if is_checked else {}
+    known = _verified(shot, where) if is_checked else {}
     # Parts of several attempts may be called alike: then their folders tell them apart.
     parts = 1 if len({_end(one["key"], 1) for one in found}) == len(found) else 2
     shown = [
@@ -244,12 +244,9 @@ def own_name(file: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     return name.replace("\\", "/").rpartition("/")[2] or "data"
 
 
-def _verified(shot: Snapshot, at: Place, where: str) -> Mapping[str, Checked]:
-    def look() -> Mapping[str, Checked]:
-        every = shot.rows(f"SELECT key, sha256 FROM every_file WHERE {where}")
-        return checked(shot.lake.log.store, [(one["key"], one["sha256"]) for one in every])
-
-    return shot.memo(("checked", at), look)
+def _verified(shot: Snapshot, where: str) -> Mapping[str, Checked]:
+    every = shot.rows(f"SELECT key, sha256 FROM every_file WHERE {where}")
+    return checked(shot.lake.log.store, [(one["key"], one["sha256"]) for one in every])
 
 
 def _end(key: str, parts: int) -> str:

@@ -25,11 +25,11 @@ class Limits:
     seconds: float = 30
     memory: int = 1 << 30
     rows: int = 10_000
-    bytes: int = 64 << 20
+    bytes: int = 32 << 20
     threads: int = 2
     running: int = field(default_factory=lambda: os.cpu_count() or 1)
     queued: int = 20
     kept_s: float = 300
-    kept_bytes: int = 128 << 20
+    kept_bytes: int = 64 << 20
     unasked_s: float = 15
     grace_s: float = 2
