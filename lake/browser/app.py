@@ -161,7 +161,7 @@ def _ask(request: Request, path: str, places: Mapping[str, str]) -> Ask:
         said = parse_qs(text, keep_blank_values=True, max_num_fields=50)
     except ValueError:
         said = {}
-    query = {name: found[-1].replace("\0", "") for name, found in said.items()}
+    query = {name: found[-1] for name, found in said.items()}
     return Ask(path, query, datetime.now(UTC), query.get("at", ""), places)
 
 

@@ -10,6 +10,7 @@ import duckdb
 import jsonschema
 import pytest
 
+from lake import layout
 from lake.browser import pages as known
 from lake.browser.ask import Ask
 from lake.browser.document import schema
@@ -235,10 +236,21 @@ def test_every_kind_of_column_has_its_picture_and_odd_names_are_only_text(people
     assert 'href="/raw/odd/city=K%C3%B6ln%2FWest/kind=a%20b"' in text
 
 
-def test_what_was_not_profiled_says_so(pages: Site) -> None:
+def test_what_was_not_profiled_says_so(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    land(lk, "raw.trips", "SELECT 1 AS id, 'a' AS zone")
+    for file in lk.state.data_files("raw.trips"):
+        lk.log.store.delete(layout.beside(file.key, layout.PROFILE))
+    with site(lk) as pages:
+        said = pages.json("/raw/trips")
+        assert {one["picture"]["kind"] for one in said["columns"]} == {"none"}
+        assert "not profiled yet" in pages.get("/raw/trips")
+
+
+def test_what_a_model_builds_is_profiled_as_what_lands_is(pages: Site) -> None:
     said = pages.json("/curated/revenue")
-    assert {one["picture"]["kind"] for one in said["columns"]} == {"none"}
-    assert "not profiled yet" in pages.get("/curated/revenue")
+    assert "none" not in {one["picture"]["kind"] for one in said["columns"]}
+    assert "not profiled yet" not in pages.get("/curated/revenue")
 
 
 @pytest.mark.parametrize("name", ["raw/gone", "raw/never", "curated/broken", "raw/Not-A-Name"])

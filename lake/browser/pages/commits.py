@@ -129,7 +129,7 @@ def make(shot: Snapshot, ask: Ask) -> CommitsPage:
     Raises:
         NoSuchVersion, InvalidAddress: `since` or `until` names no commit, tag or time.
     """
-    dataset, author = ask.get("dataset"), ask.get("author")
+    dataset, author = (ask.get(name).replace("\0", "") for name in ("dataset", "author"))
     since, until = ask.get("since"), ask.get("until")
     where = bounds(shot.lake, Span(since or None, until or None), "commit")
     if dataset:
