@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -28,10 +28,12 @@ def found() -> str | None:
     if _OF_MACOS.exists():
         return str(_OF_MACOS)
     if shutil.which("apt-get") and os.geteuid() == 0:
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-        for command in (install, ["apt-get", "update", "-qq"], install):
+        quick = ["-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20"]
+        install = ["apt-get", *quick, "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+        for command in (install, ["apt-get", *quick, "update", "-qq"], install):
             if not shutil.which("chromium"):
-                subprocess.run(command, stdout=sys.stderr, check=False)
+                with suppress(subprocess.TimeoutExpired):
+                    subprocess.run(command, stdout=sys.stderr, check=False, timeout=240)
     return shutil.which("chromium")
 
 
