@@ -124,7 +124,7 @@ def _bucket() -> Figure:
         with _served(root) as server:
             paths = [
                 f"/bucket?prefix=raw/wide/&after={quote(f'raw/wide/{number:07}.txt')}"
-                for number in range(0, KEYS, KEYS // 20)
+                for number in range(0, KEYS, KEYS // 60)
             ]
             first, *taken = [_asked(server, path)[0] for path in (paths[0], *paths)]
     what = "a page of the bucket, 1 million keys in one prefix"

@@ -2,10 +2,11 @@
 
 import logging
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
@@ -18,30 +19,39 @@ from lake.browser import failures, login, pages
 from lake.browser.ask import Ask
 from lake.browser.document import encoded
 from lake.browser.guard import HEADERS, Guard
-from lake.browser.render import ASSETS, asset, asset_path, render
+from lake.browser.render import ASSETS, LONGEST_S, asset, asset_path, rendered
 from lake.browser.routes import Route, resolve
 from lake.browser.snapshot import Snapshot
 from lake.browser.sql.limits import Limits
 from lake.browser.sql.runner import Runner
 from lake.browser.window import Window
 from lake.errors import LakeError
+from lake.landing.sources import sources
 from lake.version import VERSION
 
 log = logging.getLogger("lake.browser")
-_KEPT_BYTES = 48 << 20
+_KEPT_BYTES = 24 << 20
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
 _LIVE = ("bucket", "object")
 """Pages of what the store has now, whatever the commit is."""
+LIVE_S = 15
+"""For how long such a page is given again, where it is not reloaded: listings cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The bytes of an answer that may be given again."""
+    """An answer that may be given again, as long as its times are true."""
 
-    body: bytes
+    packed: bytes
     media_type: str
-    status: int = 200
+    tag: str
+    until: datetime
+
+    @property
+    def body(self) -> bytes:
+        """Its bytes."""
+        return zlib.decompress(self.packed)
 
 
 class _Kept:
@@ -61,13 +71,12 @@ class _Kept:
 
     def put(self, key: tuple[str, ...], answer: _Answer) -> None:
         with self._lock:
-            if key in self._found:
-                return
+            former = self._found.pop(key, None)
             self._found[key] = answer
-            self._bytes += len(answer.body)
+            self._bytes += len(answer.packed) - (len(former.packed) if former else 0)
             while self._bytes > _KEPT_BYTES:
                 _, gone = self._found.popitem(last=False)
-                self._bytes -= len(gone.body)
+                self._bytes -= len(gone.packed)
 
 
 class App:
@@ -128,31 +137,40 @@ class App:
 
     def _plain(self, route: Route, ask: Ask, headers: Mapping[str, str]) -> Response:
         shot, away = self.window.at(ask.at), self.window.away
-        if route.name in _LIVE or ask.get("verify"):
-            made = self._made(route, ask, shot)
-            headers = {"Cache-Control": "no-store"}
-            return Response(made.body, media_type=made.media_type, headers=headers)
-        tag = f'"{shot.commit}-{VERSION}-{ask.now:%Y%m%d%H%M}{"-away" if away else ""}"'
-        if headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=_caching(tag))
         query = tuple(f"{name}={text}" for name, text in sorted(ask.query.items()))
-        key = (tag, ask.path, str(route.is_json), *query)
-        answer = self._kept.get(key)
-        if answer is None:
+        key = (f"{shot.commit}{' away' if away else ''}", ask.path, str(route.is_json), *query)
+        answer = None if _asked_anew(route, ask, headers) else self._kept.get(key)
+        if answer is None or answer.until <= ask.now:
             answer = self._made(route, ask, shot)
             self._kept.put(key, answer)
-        return Response(
-            answer.body, answer.status, media_type=answer.media_type, headers=_caching(tag)
-        )
+        if headers.get("if-none-match") == answer.tag:
+            return Response(status_code=304, headers=_caching(answer.tag))
+        return Response(answer.body, media_type=answer.media_type, headers=_caching(answer.tag))
 
     def _made(self, route: Route, ask: Ask, shot: Snapshot) -> _Answer:
         page = pages.PAGES[route.name]
         document = page.make(shot, ask)
-        if route.is_json:
-            return _Answer(encoded(document), "application/json")
-        values = {"page": document, "shot": shot, "nav": page.nav, "away": self.window.away}
-        body = render(page.template, ask, **values).encode(errors="replace")
-        return _Answer(body, "text/html; charset=utf-8")
+        body, kind, lasting = encoded(document), "application/json", float(LONGEST_S)
+        if not route.is_json:
+            values = {"page": document, "shot": shot, "nav": page.nav, "away": self.window.away}
+            text, lasting = rendered(page.template, ask, **values)
+            body, kind = text.encode(errors="replace"), "text/html; charset=utf-8"
+        # How late a source is changes by the minute.
+        lasting = min(lasting, 60) if shot.memo("expecting", lambda: _expects(shot)) else lasting
+        lasting = min(lasting, LIVE_S) if route.name in _LIVE else lasting
+        tag = f'"{shot.commit}-{VERSION}-{ask.now:%Y%m%d%H%M%S}"'
+        until = ask.now + timedelta(seconds=lasting)
+        return _Answer(zlib.compress(body, 1), kind, tag, until)
+
+
+def _asked_anew(route: Route, ask: Ask, headers: Mapping[str, str]) -> bool:
+    """Tell whether a page of the store is reloaded, or bytes are to be looked at."""
+    reloaded = headers.get("cache-control", "") in ("no-cache", "max-age=0")
+    return bool(ask.get("verify")) or (reloaded and route.name in _LIVE)
+
+
+def _expects(shot: Snapshot) -> bool:
+    return any(one.expect_every for one in sources(shot.lake).values())
 
 
 def _ask(request: Request, path: str, places: Mapping[str, str]) -> Ask:

@@ -1,11 +1,13 @@
 """Templates, and the words that they say things with."""
 
 import hashlib
-from functools import cache, partial
+from datetime import datetime
+from functools import cache
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from lake.browser import words
 from lake.browser.ask import Ask, dataset_path
@@ -20,6 +22,8 @@ ASSETS = {
     "icon.svg": "image/svg+xml",
     "inter.woff2": "font/woff2",
 }
+LONGEST_S = 3600
+"""For how long a page is given again at most."""
 _FILTERS = (
     *("cell", "count", "decoded", "exact", "humane", "plural", "seen", "share", "size"),
     "weight",
@@ -63,5 +67,17 @@ def render(template: str, ask: Ask, **values: Any) -> str:
 
     Its times are told as of the moment that the page was asked for.
     """
-    when = partial(words.when, now=ask.now)
-    return environment().get_template(f"{template}.html").render(ask=ask, when=when, **values)
+    return rendered(template, ask, **values)[0]
+
+
+def rendered(template: str, ask: Ask, **values: Any) -> tuple[str, float]:
+    """Return the page that a template makes, and for how many seconds its times stay true."""
+    lasting = [float(LONGEST_S)]
+
+    def when(value: datetime | str | None, *, short: bool = False) -> Markup:
+        if value:
+            lasting.append(words.lasts(words.moment(value), ask.now))
+        return words.when(value, ask.now, short=short)
+
+    found = environment().get_template(f"{template}.html")
+    return found.render(ask=ask, when=when, **values), min(lasting)

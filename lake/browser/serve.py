@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 
@@ -45,7 +44,7 @@ def serve(
             lifespan="on",
             timeout_graceful_shutdown=1,  # a query may still take long
         )
-        threading.Thread(target=_look_into, args=(window,), daemon=True).start()
+        _look_into(window)
         told(f"http://{f'[{host}]' if ':' in host else host}:{number}")
         with suppress(KeyboardInterrupt):
             asyncio.run(uvicorn.Server(config).serve(sockets=[taken]))

@@ -16,11 +16,11 @@ from lake.query import meta
 from lake.query.sql import literal
 
 T = TypeVar("T")
-_KEPT = 512
+_KEPT = 256
 _ROOM_MB = 128
 """For 100,000 versions, and what smaller lakes get, too: half of it would do."""
 _FRUGAL = {
-    "threads": "1",
+    "threads": "2",
     "preserve_insertion_order": "false",
     "parquet_metadata_cache": "true",
 }

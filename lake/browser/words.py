@@ -101,6 +101,14 @@ def ago(at: datetime, now: datetime) -> str:
     return f"{days} d ago" if days < _DAYS_400 else f"{at.astimezone(UTC):%Y-%m-%d}"
 
 
+def lasts(at: datetime, now: datetime) -> float:
+    """Return for how many seconds `ago` goes on to say the same."""
+    seconds = (now - at).total_seconds()
+    if seconds < 3600:
+        return 60 - seconds % 60
+    return 3600 - seconds % 3600
+
+
 def moment(value: datetime | str) -> datetime:
     """Return a time of the log, which is UTC."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value)

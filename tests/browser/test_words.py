@@ -53,6 +53,18 @@ def test_times_are_told_as_of_now(before: timedelta, text: str) -> None:
     assert words.ago(NOW - before, NOW) == text
 
 
+@pytest.mark.parametrize(
+    "before",
+    [timedelta(seconds=3), timedelta(minutes=41, seconds=20), timedelta(hours=30, minutes=1)],
+)
+def test_what_is_said_of_a_time_is_true_until_then(before: timedelta) -> None:
+    at = NOW - before
+    lasts = timedelta(seconds=words.lasts(at, NOW))
+    second = timedelta(seconds=1)
+    assert words.ago(at, NOW + lasts - second) == words.ago(at, NOW)
+    assert words.ago(at, NOW + lasts + second) != words.ago(at, NOW)
+
+
 def test_the_exact_time_stands_behind_the_relative_one() -> None:
     assert words.when("2026-03-01T09:00:00+00:00", NOW) == (
         '<time datetime="2026-03-01T09:00:00Z" title="2026-03-01 09:00:00 UTC">3 h ago</time>'
