@@ -140,3 +140,20 @@ def test_behind_tls_the_cookie_says_so() -> None:
 def test_a_port_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["browse", "--lake", str(tmp_path), "--port", "99999"]) == 2
     assert "99999 is not in the range" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_told_as_what_it_is(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    land(lk, "raw.trips", "SELECT range AS id, hash(range) AS h FROM range(20000)")
+    (file,) = (Path(lk.log.store.data_url(one.key)) for one in lk.state.data_files("raw.trips"))
+    whole = bytearray(file.read_bytes())
+    whole[2000:9000] = bytes(7000)
+    file.chmod(0o644)
+    file.write_bytes(whole)
+    with site(lk) as pages:
+        assert "is damaged" in pages.get("/raw/trips/rows", 502)
+        asked = {"Sec-Fetch-Site": "none"}
+        answer = pages.client.get("/sql.json?sql=SELECT%20sum(id)%20FROM%20raw.trips", headers=asked)
+        assert (answer.status_code, "is damaged" in answer.json()["error"]) == (502, True)
+        assert "damaged" in pages.get("/raw/trips/v1?verify=1")
+        pages.get("/raw/trips")

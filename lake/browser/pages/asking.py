@@ -297,4 +297,6 @@ def _to(address: str) -> Response:
 def status_of(failure: Failure | None) -> int:
     """Return the status that tells why there is no answer."""
     kind = failure.kind if failure else "stopped"
+    if kind == "damaged":
+        return 502
     return 400 if kind in ("refused", "error", "lake") else 422

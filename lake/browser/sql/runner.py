@@ -19,7 +19,12 @@ from lake.errors import LakeError, QueryFailed
 from lake.query.connect import check_text
 
 Format = Literal["rows", "csv", "safe", "parquet"]
-Kind = Literal["refused", "error", "lake", "time", "memory", "bytes", "gone", "stopped"]
+Kind = Literal["refused", "error", "lake", "time", "memory", "bytes", "gone", "stopped", "damaged"]
+_UNREAD = "Failed to read file"
+_DAMAGED = (
+    "A file that this reads is damaged: its bytes are not those that were landed. The page of its"
+    " version tells which (check their bytes now); other versions are unaffected."
+)
 
 
 class Full(Exception):
@@ -342,6 +347,8 @@ class _Talk:
             return _gone(said["kind"], self.limits)
         line = " ".join(said["text"].split())
         text = hidden(self.question.shot, line)[:1000]
+        if _UNREAD in text:
+            return Failure("damaged", _DAMAGED)
         return Failure(said["kind"], text, said.get("position", -1))
 
 
