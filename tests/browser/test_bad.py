@@ -153,7 +153,9 @@ def test_a_damaged_file_is_told_as_what_it_is(tmp_path: Path) -> None:
     with site(lk) as pages:
         assert "is damaged" in pages.get("/raw/trips/rows", 502)
         asked = {"Sec-Fetch-Site": "none"}
-        answer = pages.client.get("/sql.json?sql=SELECT%20sum(id)%20FROM%20raw.trips", headers=asked)
+        answer = pages.client.get(
+            "/sql.json?sql=SELECT%20sum(id)%20FROM%20raw.trips", headers=asked
+        )
         assert (answer.status_code, "is damaged" in answer.json()["error"]) == (502, True)
         assert "damaged" in pages.get("/raw/trips/v1?verify=1")
         pages.get("/raw/trips")

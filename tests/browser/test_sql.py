@@ -420,3 +420,16 @@ def test_a_file_that_is_not_the_logs_is_not_read(tmp_path: Path, looked_at: Lake
         error = said(pages, "FROM raw.zones", 400)["error"]
         assert "is missing" in error
         assert str(tmp_path) not in error
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("SELECT range AS n FROM range(120)", [[n] for n in range(120)]),
+        ("SELECT 1 AS n WHERE false", []),
+        ("SELECT '\"rows\":[]' AS t, 'NaN'::DOUBLE AS d, NULL AS z", [['"rows":[]', "nan", None]]),
+    ],
+)
+def test_an_answer_s_json_holds_every_row(pages: Site, sql: str, rows: list[list[Any]]) -> None:
+    document = said(pages, sql)
+    assert (document["rows"], document["total"], document["sql"]) == (rows, len(rows), sql)

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from lake.browser import failures
 from lake.browser.ask import Ask
@@ -175,14 +175,28 @@ async def _answered(
         return await _shown(request, shot, ask, document, is_json=is_json, status=status)
     found, sort = job.answer, job.question.sort
     if is_json:
-        rows = await run_in_threadpool(found.every)
         runner_of(request).forget(job)
-        document = page.answered(shot, sql, found, rows, first=min(1, found.rows), sort=sort)
-        return await _shown(request, shot, ask, document, is_json=True)
+        document = page.answered(shot, sql, found, (), first=min(1, found.rows), sort=sort)
+        data = _as_json(document, found.parts)
+        kept = {"Cache-Control": "no-store"}
+        return StreamingResponse(data, media_type="application/json", headers=kept)
     number = min(ask.number("page", 1) or 1, max(len(found.parts), 1))
     first = (number - 1) * PER_PAGE + 1 if found.rows else 0
     document = page.answered(shot, sql, found, found.page(number), first=first, sort=sort)
     return await run_in_threadpool(_drawn, request, shot, ask, document, job)
+
+
+def _as_json(document: page.SqlPage, parts: Sequence[bytes]) -> Iterator[bytes]:
+    """Give an answer's JSON; its rows are passed on as their process wrote them."""
+    begin, _, end = encoded(document).partition(b'"rows":[]')
+    yield begin + b'"rows":['
+    comma = b""
+    for part in parts:
+        rows = part.strip()[1:-1]
+        if rows:
+            yield comma + rows
+            comma = b","
+    yield b"]" + end
 
 
 def _drawn(
