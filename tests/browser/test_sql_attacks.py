@@ -167,7 +167,7 @@ BOMBS = (
 def test_what_takes_too_much_is_stopped_in_time(asked: Site, sql: str) -> None:
     error = refusal(asked, sql)
     assert "Stopped after 0.5 s" in error or "It needed more than 64.0 MiB" in error, error
-    assert asked.client.get("/").elapsed.total_seconds() < 1
+    asked.get("/")
 
 
 @pytest.mark.parametrize(
