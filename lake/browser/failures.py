@@ -1,5 +1,7 @@
 """Pages for what cannot be shown: what happened, and what to do; no path, secret or stack."""
 
+from datetime import UTC, datetime
+
 from starlette.responses import Response
 
 from lake import errors
@@ -73,8 +75,6 @@ def _told(error: errors.LakeError) -> tuple[int, str, str]:
 
 def page(status: int, title: str, text: str, *, back: str = "/") -> Response:
     """Return a page that says what cannot be shown."""
-    from datetime import UTC, datetime
-
     ask = Ask("/", {}, datetime.now(UTC))
     body = render("failure", ask, status=status, title=title, text=text, back=back)
     headers = {"Cache-Control": "no-store"}

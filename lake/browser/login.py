@@ -1,5 +1,6 @@
 """The page that asks for the token, and the cookie of those who knew it."""
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, quote
 
 from starlette.requests import Request
@@ -61,8 +62,6 @@ def _inside(to: str) -> str:
 
 
 def _page(status: int, to: str, wrong: str) -> Response:
-    from datetime import UTC, datetime
-
     body = render("login", Ask("/", {}, datetime.now(UTC)), to=to, wrong=wrong)
     headers = {"Cache-Control": "no-store"}
     return Response(body.encode(), status, media_type="text/html; charset=utf-8", headers=headers)

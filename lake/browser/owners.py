@@ -53,11 +53,6 @@ class Owner:
     name: str = ""
     path: str = ""
 
-    @property
-    def is_orphan(self) -> bool:
-        """Whether nothing knows the object."""
-        return self.what == "orphan"
-
 
 def tables(shot: Snapshot) -> None:
     """Make sure that `every_file` and `every_receipt` are there to be asked.

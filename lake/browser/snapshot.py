@@ -18,7 +18,7 @@ from lake.query.sql import literal
 T = TypeVar("T")
 _KEPT = 256
 _ROOM_MB = 128
-"""For 100,000 versions, and what smaller lakes get, too: half of it would do."""
+"""Per 100,000 versions, and what smaller lakes get, too; what has no room is spilled."""
 _FRUGAL = {
     "threads": "2",
     "preserve_insertion_order": "false",

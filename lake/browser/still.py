@@ -61,26 +61,24 @@ def files(shot: Snapshot, now: datetime) -> Iterator[tuple[str, bytes]]:
         page = lakes.make(shot, replace(ask, query={"attention": "all"}), per_page=_ROOM)
         yield name, _rendered(f"lake.{name}", ask, shot, page=page)
     for one in names:
-        for name in layout.PAGE_NAMES:
-            yield _of_dataset(shot, one, Still("", {}, now, up="../../", file=name))
+        yield from _of_dataset(shot, one, now)
 
 
-def _of_dataset(shot: Snapshot, name: str, ask: Still) -> tuple[str, bytes]:
+def _of_dataset(shot: Snapshot, name: str, now: datetime) -> Iterator[tuple[str, bytes]]:
     path = dataset_path(name)
-    ask = replace(ask, path=path, places={"dataset": name})
+    ask = Still(path, {}, now, places={"dataset": name}, up="../../")
     found = dataset.make(shot, ask)
-    body = _rendered(
-        f"dataset.{ask.file}",
-        ask,
-        shot,
-        page=found,
-        columns=columns.make(shot, ask),
-        versions=versions.make(shot, ask),
-        checks=checks.make(shot, ask),
-        picture=_picture(ask, found),
-        called={one.id: one.name for one in found.lineage.nodes},
-    )
-    return f"{path[1:]}/{ask.file}", body
+    documents = {
+        "page": found,
+        "columns": columns.make(shot, ask),
+        "versions": versions.make(shot, ask),
+        "checks": checks.make(shot, ask),
+        "called": {one.id: one.name for one in found.lineage.nodes},
+    }
+    for file in layout.PAGE_NAMES:
+        own = replace(ask, file=file)
+        body = _rendered(f"dataset.{file}", own, shot, picture=_picture(own, found), **documents)
+        yield f"{path[1:]}/{file}", body
 
 
 def _picture(ask: Still, page: dataset.DatasetPage) -> Markup:
