@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from lake.models.columns import OutputColumn
 from lake.query.sql import identifier
+
+if TYPE_CHECKING:
+    from lake.models.columns import OutputColumn
 
 ENGINE = f"duckdb-{duckdb.__version__}"
 
@@ -48,7 +50,7 @@ def build_key(
     *,
     config: Mapping[str, Any],
     inputs: Mapping[str, str],
-    columns: Mapping[str, Sequence[OutputColumn]],
+    columns: "Mapping[str, Sequence[OutputColumn]]",
 ) -> str:
     """Return the key of a build: the same key means that there is nothing to run.
 

@@ -1,6 +1,7 @@
 """Every type of PostgreSQL lands exactly, or as the text that PostgreSQL shows."""
 
 import json
+import random
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -129,6 +130,43 @@ def test_a_table_of_plain_columns_is_scanned_to_the_same_values(shop: Shop) -> N
     asked = rows(lk, shown), rows(lk, "DESCRIBE raw.orders")
     assert scanned == asked
     assert [row[1] for row in scanned[1]][: len(plain)] == [kind for _, _, kind, _ in plain]
+
+
+@pytest.mark.parametrize("said", [{}, {"query": "SELECT * FROM orders"}])
+@pytest.mark.parametrize("digits", [(1, 9, 14, 15), (15, 16, 38)])
+def test_a_numeric_without_limits_keeps_every_digit(
+    shop: Shop, said: dict[str, object], digits: tuple[int, ...]
+) -> None:
+    """However it comes: up to 15 digits as a double that is rounded, else as a decimal."""
+    chosen = random.Random(15)
+    shapes = [(p, s) for p in digits for s in sorted({0, p // 2, p})]
+    names = [f"n_{p}_{s}" for p, s in shapes]
+    shop.run(f"CREATE TABLE orders ({', '.join(f'{name} numeric' for name in names)})")
+    for sign in (1, -1, *[0] * 300):
+        numbers = (sign * (10**p - 1) or chosen.randint(1 - 10**p, 10**p - 1) for p, _ in shapes)
+        texts = (f"{n}e-{s}" for n, (_, s) in zip(numbers, shapes, strict=True))
+        shop.run(f"INSERT INTO orders VALUES ({', '.join(texts)})")
+    lk = shop.lake(**said)
+    landed(lk)
+    there = shop.connection.execute("SELECT * FROM orders ORDER BY n_15_0").fetchall()
+    found = rows(lk, "FROM raw.orders ORDER BY n_15_0")
+    columns = zip(names, zip(*found, strict=True), zip(*there, strict=True), strict=True)
+    assert [name for name, ours, theirs in columns if ours != theirs] == []
+    types = [kind for _, kind, *_ in rows(lk, "DESCRIBE raw.orders")]
+    assert types == [f"DECIMAL({p},{s})" for p, s in shapes]
+
+
+def test_a_table_of_domains_has_the_types_below_them(shop: Shop) -> None:
+    shop.run(
+        "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
+        "CREATE DOMAIN price AS numeric",
+        "CREATE TABLE orders (id positive, price price)",
+        "INSERT INTO orders VALUES (1, 1.25)",
+    )
+    lk = shop.lake()
+    landed(lk)
+    assert [kind for _, kind, *_ in rows(lk, "DESCRIBE raw.orders")] == ["INTEGER", "DECIMAL(3,2)"]
+    assert rows(lk) == [(1, Decimal("1.25"))]
 
 
 def test_the_receipt_says_what_became_text_and_where_it_came_from(shop: Shop) -> None:

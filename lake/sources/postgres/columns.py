@@ -27,6 +27,9 @@ _ELEMENTS = {
     "uuid": "UUID",
 }
 _DIGITS = 38
+# A numeric of so many digits is the double that DuckDB's scanner makes of it, rounded: that is
+# within 2^-52 of it, and the number without its point is less than 2^50.
+_DIGITS_OF_DOUBLE = 15
 _NAN = "NaN"
 
 
@@ -118,7 +121,9 @@ def _column(name: str, of: tuple[str, str, str | None], mod: int) -> Column:
     if kind in ("json", "jsonb"):
         return replace(one, taken=quoted, made=f"{quoted}::VARCHAR")
     if kind == "numeric":
-        return replace(one, taken=quoted, digits=_digits(mod))
+        digits = _digits(mod)
+        without_limits = quoted if mod < 4 else f"{quoted}::numeric"
+        return replace(one, taken=quoted if digits else without_limits, digits=digits)
     if kind == "money":
         return replace(one, type="numeric", taken=f"{quoted}::numeric")
     if kind == "bpchar":  # a cast would take its blanks off
@@ -205,4 +210,6 @@ def _fitted(one: Column, greatest: str | None, scale: int | None) -> Column:
     precision = max(len(whole) + behind, 1)
     if precision > _DIGITS:
         return as_text(one, f"{precision} digits")
+    if precision <= _DIGITS_OF_DOUBLE:
+        return replace(one, made=f"{one.quoted}::DECIMAL({precision},{behind})")
     return replace(one, taken=f"({one.taken})::numeric({precision},{behind})")

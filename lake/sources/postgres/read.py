@@ -17,7 +17,10 @@ from lake.sources.postgres.duck import CONFIG, ROOMY, TooWide, duckdb_at
 _TABLE = """
 SELECT c.relkind = 'r' AND NOT c.relhassubclass AND 1 = (
     SELECT count(*) FROM pg_class o JOIN pg_namespace m ON m.oid = o.relnamespace
-    WHERE lower(o.relname) = lower(c.relname) AND lower(m.nspname) = lower(n.nspname)),
+    WHERE lower(o.relname) = lower(c.relname) AND lower(m.nspname) = lower(n.nspname))
+  AND NOT EXISTS (
+    SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND t.typtype = 'd'),
   n.nspname, c.relname, pg_relation_size(c.oid) / current_setting('block_size')::int
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = {name}::regclass
 """
@@ -25,10 +28,11 @@ _PAGES = 2_000
 """Of 8 KB: a table with more is read by several streams."""
 # Before 4713 BC: what lies beyond DuckDB's last microsecond comes out there.
 _OVERFLOWN_US = -211_000_000_000_000_000
-# Keys and times that grow take a few bits each in the encodings of version 2.
+# Keys and times that grow take a few bits each in the encodings of version 2; what else has many
+# values is soon known to need no dictionary.
 _PARQUET = (
-    "(FORMAT parquet, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880, ROW_GROUP_SIZE_BYTES '64MB',"
-    " RETURN_STATS)"
+    "(FORMAT parquet, PARQUET_VERSION v2, DICTIONARY_SIZE_LIMIT 8192, ROW_GROUP_SIZE 122880,"
+    " ROW_GROUP_SIZE_BYTES '64MB', RETURN_STATS)"
 )
 
 
@@ -154,7 +158,7 @@ def _way(server: Server, rows: str, where: str) -> _Way:
     if rows.startswith("("):
         return _Way(whole, (whole,))
     is_table, schema, name, pages = server.ask(_TABLE.format(name=literal(rows)))
-    # DuckDB takes no notice of capitals, and of a table's heirs.
+    # DuckDB takes no notice of capitals, of a table's heirs, and of what a domain is made of.
     scanned = f"{identifier(schema)}.{identifier(name)}" if is_table else ""
     if not is_table or pages < _PAGES:
         return _Way(whole, (whole,), schema, scanned)
