@@ -13,13 +13,14 @@ import duckdb
 import psycopg
 
 from lake.errors import MissingExtra
+from lake.postgres_server import Server, parse_server
 from lake.query.connect import CONFIG
 from lake.query.sql import identifier, literal
 from lake.warehouse import ledger, postgres_table, transaction
 from lake.warehouse.duckdb_file import read_errors, reader_errors
 from lake.warehouse.ledger import TableLoad, TableLoaded
+from lake.warehouse.postgres_connect import connect
 from lake.warehouse.postgres_errors import server_errors
-from lake.warehouse.postgres_server import Server, connect, parse_server
 from lake.warehouse.postgres_table import PostgresTable, fetched
 from lake.warehouse.reconcile import Reconciled, reconcile_in
 from lake.warehouse.warehouse import Hook, Rows
@@ -85,7 +86,7 @@ class PostgresWarehouse:
 
 def parse(url: str) -> PostgresWarehouse:
     """Return the warehouse that a `postgresql://` URL names."""
-    return PostgresWarehouse(parse_server(url))
+    return PostgresWarehouse(parse_server(url, whose="the warehouse"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import errors
 
 from lake.errors import LakeError, LoadRefused, StoreUnavailable, WarehouseLocked
+from lake.postgres_server import said_by
 from lake.query.sql import identifier, literal
 from lake.warehouse import ledger
 from lake.warehouse.ledger import TableLoad
@@ -62,12 +63,6 @@ def _told(exc: psycopg.Error, what: str) -> LakeError:
             f"{what} broke off ({said}): nothing was changed; put that right, then load again"
         )
     return LoadRefused(f"{what} failed ({said}): nothing was changed; put that right, then load")
-
-
-def said_by(exc: psycopg.Error) -> str:
-    """Return the first line of what the server says, which holds no values of the data."""
-    text = exc.diag.message_primary or str(exc).strip().partition("\n")[0] or type(exc).__name__
-    return " ".join(text.split())
 
 
 def _forbidden(

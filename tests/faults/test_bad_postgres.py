@@ -58,7 +58,8 @@ def test_nobody_answers(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("mysql://a:hunter2@db/x", "mysql:// is not supported by this version, which reads"),
         ("db/x", "it is no URL: write postgresql://USER:PASSWORD@HOST/DATABASE"),
-        ("postgresql://a:hunter2@db/x?colour=red", "its URL cannot be read: write postgresql://"),
+        ("postgresql://a:hunter2@db", "its postgresql:// URL names no database: write"),
+        ("postgresql://a:hun/ter2@db", "its postgresql:// URL names no database: write"),
     ],
 )
 def test_a_url_that_is_none(
@@ -67,7 +68,30 @@ def test_a_url_that_is_none(
     monkeypatch.setenv("SHOP_URL", url)
     said = refusal(shop, InvalidConfig)
     assert said.startswith(f"public.orders of ${{SHOP_URL}}: {why}")
-    assert "hunter2" not in said
+    assert "ter2" not in said
+
+
+def test_a_parameter_that_libpq_does_not_know(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_URL", "postgresql://a:hunter2@db/x?colour=red")
+    assert refusal(shop, InvalidConfig) == (
+        "public.orders of ${SHOP_URL}, postgresql://db/x: libpq knows no parameter 'colour': take"
+        " it out of the URL"
+    )
+
+
+def test_a_password_with_any_sign_is_taken_and_never_shown(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, at = shop.url.rpartition("/")[2], shop.url.rpartition("@")[2]
+    shop.run(ORDERS, ROW, f"CREATE ROLE {name} LOGIN PASSWORD 'hun/zzq@2?#'")
+    shop.run(f"GRANT SELECT ON orders TO {name}")
+    monkeypatch.setenv("SHOP_URL", f"postgresql://{name}:hun/zzq@2?#@{at}")
+    assert landed(shop.lake()).rows == 1
+    monkeypatch.setenv("SHOP_URL", f"postgresql://{name}:hun/zzq@3?#@{at}")
+    said = refusal(shop)
+    assert "refuses the connection" in said
+    assert "zzq" not in said
+    shop.run(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 
 
 def test_a_variable_that_is_not_set(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from lake.errors import InvalidConfig
+from lake.postgres_server import parse_server
 from lake.warehouse.duckdb import DuckDBWarehouse
 from lake.warehouse.duckdb_file import DuckDBFile
-from lake.warehouse.postgres_server import parse_server
 from lake.warehouse.url import parse
 
 
@@ -36,13 +36,13 @@ def test_four_slashes_are_absolute() -> None:
         ),
         (
             "postgresql://me:secret@db",
-            "the warehouse's postgresql:// URL names no database: write"
+            "the warehouse: its postgresql:// URL names no database: write"
             " postgresql://USER@HOST/DATABASE",
         ),
         (
             "postgresql://me:secret@db/x?sslmod=require",
-            "warehouse postgresql://db/x: libpq knows no parameter 'sslmod': take it out of the"
-            " warehouse's url",
+            "the warehouse, postgresql://db/x: libpq knows no parameter 'sslmod': take it out of"
+            " the URL",
         ),
         (
             "duckdb://w.duckdb",
@@ -89,7 +89,7 @@ def test_a_url_that_names_no_file_is_refused(url: str, message: str) -> None:
 def test_a_url_of_postgresql_is_read_and_shown_without_its_secrets(
     url: str, shown: str, settings: dict[str, str]
 ) -> None:
-    server = parse_server(url)
+    server = parse_server(url, whose="it")
     assert server.url == shown
     assert server.settings.items() >= settings.items()
     assert "secret" not in repr(server)

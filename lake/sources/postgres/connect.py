@@ -1,18 +1,20 @@
 """A connection to a source's PostgreSQL, whose errors say in one line what to do."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lake.config.database import check_url
-from lake.config.secrets import recorded, resolved
+from lake.config.secrets import resolved
 from lake.config.types import Database
 from lake.errors import InvalidConfig, MissingExtra, SourceIncomplete, SourceUnreadable
 
 if TYPE_CHECKING:
     from psycopg import Connection, Error
+
+    from lake import postgres_server
 
 # What rows look like as text must not hang on who asks; and whoever asks changes nothing.
 _SETTINGS = {
@@ -65,24 +67,19 @@ def connected(database: Database) -> Iterator[Server]:
     url = _resolved(database)
     try:
         import psycopg
-        from psycopg import conninfo
     except ImportError as exc:
         raise MissingExtra("PostgreSQL needs psycopg: pip install 'clearlake[postgres]'") from exc
-    where = recorded(url)
-    try:
-        parameters = _parameters(conninfo.conninfo_to_dict(url))
-    except psycopg.Error as exc:
-        raise InvalidConfig(
-            f"{database.shown}: its URL cannot be read: write"
-            " postgresql://USER:PASSWORD@HOST/DATABASE, with / and @ of a password as %2F and %40"
-        ) from exc
+    from lake.postgres_server import parse_server
+
+    at = parse_server(url, whose=database.shown)
+    parameters = _parameters(at.settings)
     try:
         connection = psycopg.connect(**parameters, autocommit=True)
     except psycopg.OperationalError as exc:
-        raise _refused(database, where, exc) from exc
-    name = f"{database.table or 'the query'} of {where}"
+        raise _refused(database, at, exc) from exc
+    name = f"{database.table or 'the query'} of {at.url}"
     with connection:
-        yield Server(name, where, parameters, connection)
+        yield Server(name, at.url, parameters, connection)
 
 
 def _resolved(database: Database) -> str:
@@ -92,24 +89,25 @@ def _resolved(database: Database) -> str:
         raise InvalidConfig(f"{database.shown}: {error}") from None
 
 
-def _parameters(given: dict[str, Any]) -> dict[str, Any]:
-    """Return libpq's parameters; what the URL says goes before what we would."""
+def _parameters(given: Mapping[str, str]) -> dict[str, Any]:
+    """Return libpq's parameters; of a server that keeps text otherwise, it comes as UTF-8, too."""
     ours = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
     options = f"{given.get('options') or ''} {ours}".strip()
-    patient = {"connect_timeout": 10, "keepalives_idle": 60, "application_name": "clearlake"}
-    # Of a server that keeps text in another encoding, too, text comes as UTF-8.
-    return {**patient, **given, "options": options, "client_encoding": "UTF8"}
+    return {**given, "options": options, "client_encoding": "UTF8"}
 
 
-def _refused(database: Database, where: str, error: "Error") -> SourceUnreadable | SourceIncomplete:
-    why = _first_line(error).rpartition("FATAL:")[2].strip()
-    pgconn = error.pgconn
-    if pgconn and (pgconn.used_password or pgconn.needs_password):
+def _refused(
+    database: Database, at: "postgres_server.Server", error: "Error"
+) -> SourceUnreadable | SourceIncomplete:
+    from lake.postgres_server import is_refused, why_not
+
+    why = why_not(at, error).rpartition("FATAL:")[2].strip()
+    if is_refused(error):
         return SourceUnreadable(
-            f"{where} refuses the connection: {why}; look at the URL that {database.shown} names"
+            f"{at.url} refuses the connection: {why}; look at the URL that {database.shown} names"
         )
     return SourceIncomplete(
-        f"{where} cannot be reached: {why}; nothing was landed: run the same command again when it"
+        f"{at.url} cannot be reached: {why}; nothing was landed: run the same command again when it"
         " answers"
     )
 
@@ -119,22 +117,17 @@ def said(name: str) -> Iterator[None]:
     """Tell an error of the server in one line, about what messages call `name`."""
     import psycopg
 
+    from lake.postgres_server import said_by
+
     try:
         yield
     except psycopg.Error as exc:
-        state = exc.sqlstate or ""
-        why = _first_line(exc)
+        state, why = exc.sqlstate or "", said_by(exc)
         if state.startswith(_PASSING) or (not state and isinstance(exc, psycopg.OperationalError)):
             raise SourceIncomplete(
                 f"{name} broke off: {why}; nothing was landed: run the same command again"
             ) from exc
         raise SourceUnreadable(f"{name} cannot be read: {why}; {_what_to_do(state)}") from exc
-
-
-def _first_line(error: "Error") -> str:
-    said = error.diag.message_primary or str(error)
-    lines = [line.strip() for line in said.strip().splitlines()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")
 
 
 def _what_to_do(state: str) -> str:

@@ -1,15 +1,13 @@
-"""A PostgreSQL server by its URL: where it is, how it is reached, and why it cannot be."""
+"""A PostgreSQL server by its URL: where it is, how it is reached, and what it says."""
 
-import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import psycopg
 
-from lake.errors import InvalidConfig, StoreRefused, StoreUnavailable
+from lake.errors import InvalidConfig
 
 # A password may hold any sign, so the last `@` before a host and a database ends it.
 _URL = re.compile(
@@ -36,10 +34,14 @@ class Server:
     settings: Mapping[str, str] = field(repr=False)
 
 
-def parse_server(url: str) -> Server:
+def parse_server(url: str, *, whose: str) -> Server:
     """Return the database that `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?…` names.
 
     What it leaves out libpq looks for where it always does: `PGPASSWORD`, `~/.pgpass`, a service.
+
+    Args:
+        url: a password in it may be percent-encoded, and need not be.
+        whose: what messages call what has this URL.
 
     Raises:
         InvalidConfig: it names no database, or says something that libpq does not know.
@@ -47,7 +49,7 @@ def parse_server(url: str) -> Server:
     found = _URL.fullmatch(url)
     if not found:
         raise InvalidConfig(
-            "the warehouse's postgresql:// URL names no database: write"
+            f"{whose}: its postgresql:// URL names no database: write"
             " postgresql://USER@HOST/DATABASE"
         )
     user, _, password = (found["who"] or "").partition(":")
@@ -60,9 +62,8 @@ def parse_server(url: str) -> Server:
         "port": _ports(hosts),
         "dbname": unquote(found["database"]),
     }
-    settings = _DEFAULTS | said | {key: value for key, value in named.items() if value}
-    _refuse_unknown(shown, said)
-    return Server(shown, settings)
+    _refuse_unknown(said, f"{whose}, {shown}")
+    return Server(shown, _DEFAULTS | said | {key: value for key, value in named.items() if value})
 
 
 def _host(text: str) -> str:
@@ -77,45 +78,28 @@ def _ports(hosts: str) -> str:
     return ",".join(ports) if any(ports) else ""
 
 
-def _refuse_unknown(shown: str, said: Mapping[str, str]) -> None:
+def _refuse_unknown(said: Mapping[str, str], what: str) -> None:
     known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
     for key in said:
         if key not in known:
-            raise InvalidConfig(
-                f"warehouse {shown}: libpq knows no parameter {key!r}: take it out of the"
-                " warehouse's url"
-            )
+            raise InvalidConfig(f"{what}: libpq knows no parameter {key!r}: take it out of the URL")
 
 
-@contextlib.contextmanager
-def connect(server: Server) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
-    """Give a connection that commits only what it is told to; the end rolls back the rest.
-
-    Raises:
-        StoreRefused: the server does not take these credentials, or has no such database.
-        StoreUnavailable: it cannot be reached. Safe to retry.
-    """
-    try:
-        connection = psycopg.connect(autocommit=True, prepare_threshold=None, **server.settings)  # type: ignore[arg-type]
-    except psycopg.Error as exc:
-        raise _cannot_connect(server, exc) from None
-    with contextlib.closing(connection):
-        yield connection
+def is_refused(error: psycopg.Error) -> bool:
+    """Tell whether a connection failed for its user, password or database."""
+    asked = error.pgconn
+    return asked is not None and bool(asked.used_password or asked.needs_password)
 
 
-def _cannot_connect(server: Server, exc: psycopg.Error) -> StoreUnavailable:
-    said = " ".join(str(exc).split()).removeprefix("connection failed: ")
+def said_by(error: psycopg.Error) -> str:
+    """Return the first line of what the server says, which holds no values of the data."""
+    text = error.diag.message_primary or str(error).strip().partition("\n")[0]
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
+
+
+def why_not(server: Server, error: psycopg.Error) -> str:
+    """Return why there is no connection, in one line."""
+    said = " ".join(str(error).split()).removeprefix("connection failed: ")
     # What libpq says never holds the password, but may quote a setting that does.
     password = server.settings.get("password")
-    if password and password in said:
-        said = "libpq does not say why"
-    asked = exc.pgconn
-    if asked is not None and (asked.used_password or asked.needs_password):
-        return StoreRefused(
-            f"warehouse {server.url} refuses the connection ({said}): correct user, password or"
-            " database in the warehouse's url, or what PGPASSWORD and ~/.pgpass hold"
-        )
-    return StoreUnavailable(
-        f"warehouse {server.url} cannot be reached ({said}): start it, or correct the warehouse's"
-        " url, then try again"
-    )
+    return "libpq does not say why" if password and password in said else said
