@@ -24,6 +24,8 @@ from tests.faults.walker import VERBS
 
 BEHIND_S = timedelta(minutes=4).total_seconds()
 FIXTURES = {"minio": "minio", "gcs": "fake_gcs", "azurite": "azurite"}
+# Azurite is asked three times as much in a walk, and takes as much longer.
+SHARES = {"minio": slice(0, None, 2), "gcs": slice(1, None, 4), "azurite": slice(3, None, 4)}
 LANDING, UPLOAD = r"_lake/log/0*1\.json", r"\.parquet"
 SIMPLE = {
     "skip the own-id check": (LANDING, "reset-after"),
@@ -63,7 +65,7 @@ def test_a_walk_is_completed_whatever_befell_any_request(sweep: Sweep) -> None:
     """Of each fault one case, each at one of the servers."""
     known = list(cases(sweep.requests()))
     assert known[-1].request >= 60
-    chosen = sample(known, 1, seed=20)[list(SCHEMES).index(sweep.service) :: len(SCHEMES)]
+    chosen = sample(known, 1, seed=20)[SHARES[sweep.service]]
     wrong = {str(case): sweep.wrong_after(case) for case in chosen}
     assert {case: found for case, found in wrong.items() if found} == {}
     assert sweep.onlooker.looks >= len(wrong) / 2
