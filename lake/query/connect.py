@@ -174,12 +174,17 @@ def missing(log: Log, state: State, dataset: str) -> FileDamaged | VersionExpire
         try:
             objects.size(log.store, key)
         except FileNotFoundError:
-            what = f"{dataset} at commit {state.commit}"
-            return why_missing(log, state, key, what=what) or FileDamaged(
-                f"{key} is missing in {log.store.url}, so {dataset} cannot be read: restore it from"
-                " a copy of the lake"
-            )
+            return gone(log, state, dataset, key)
     return None
+
+
+def gone(log: Log, state: State, dataset: str, key: str) -> FileDamaged | VersionExpired:
+    """Return the error about a file of a dataset that is gone."""
+    what = f"{dataset} at commit {state.commit}"
+    return why_missing(log, state, key, what=what) or FileDamaged(
+        f"{key} is missing in {log.store.url}, so {dataset} cannot be read: restore it from a copy"
+        " of the lake"
+    )
 
 
 @contextmanager

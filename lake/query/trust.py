@@ -14,12 +14,13 @@ from urllib.parse import unquote
 from lake import layout, objects
 from lake.catalog.codec import sha256
 from lake.catalog.state import DataFile
-from lake.errors import FileDamaged, LakeError, StoreUnavailable, unavailable
+from lake.errors import FileDamaged, StoreUnavailable, unavailable
 from lake.query.sql import file_list
 from lake.words import cause, said_by
 from storage_backends import Store
 
 _Stamp = tuple[int, ...]
+_GONE: _Stamp = (-1,)
 _FOOTERS = "SELECT file_name, file_size_bytes, num_rows FROM parquet_file_metadata({})"
 
 
@@ -47,21 +48,34 @@ class Trust:
             FileDamaged: one is not.
             FileNotFoundError: one is not there.
         """
+        for _, error in self.damage(dataset, files):
+            raise error
+
+    def damage(
+        self, dataset: str, files: Iterable[DataFile]
+    ) -> Iterator[tuple[DataFile, FileDamaged | FileNotFoundError]]:
+        """Give the files that are not what the log says, each with the error that `check` raises.
+
+        Raises:
+            StoreUnavailable: it cannot be told, for one cannot be fetched.
+        """
         new: dict[str, tuple[DataFile, _Stamp]] = {}
         for file, stamp in self._stamped(files):
-            if self._seen.get(file.key) != stamp:
-                if stamp and stamp[0] != file.bytes:
-                    raise _damaged(file.key, dataset, f"has {stamp[0]:,} bytes", file.bytes)
+            if self._seen.get(file.key) == stamp:
+                continue
+            if stamp == _GONE:
+                yield file, FileNotFoundError(file.key)
+            elif stamp and stamp[0] != file.bytes:
+                yield file, _damaged(file.key, dataset, f"has {stamp[0]:,} bytes", file.bytes)
+            else:
                 new[self.store.data_url(file.key)] = (file, stamp)
-        if not new:
-            return
-        for url, (size, rows) in self._footers(dataset, {u: f for u, (f, _) in new.items()}):
+        for url, found in self._footers(dataset, {u: f for u, (f, _) in new.items()}):
             file, stamp = new[url]
-            if size != file.bytes:
-                raise _damaged(file.key, dataset, f"has {size:,} bytes", file.bytes)
-            if rows != file.rows:
-                raise _damaged(file.key, dataset, f"has {rows:,} rows", file.rows)
-            self._seen[file.key] = stamp
+            error = _differing(file, dataset, *found) if isinstance(found, tuple) else found
+            if error:
+                yield file, error
+            else:
+                self._seen[file.key] = stamp
 
     def check_leaders(self, dataset: str, files: Mapping[str, bytes]) -> None:
         """Make sure that the files which decide a view's types are what they are named after.
@@ -85,21 +99,22 @@ class Trust:
 
     def _footers(
         self, dataset: str, files: Mapping[str, DataFile]
-    ) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Give size and rows by URL, all in one query; one by one where one cannot be read."""
+    ) -> Iterator[tuple[str, tuple[int, int] | FileDamaged | FileNotFoundError]]:
+        """Give size and rows by URL, all in one query; halved until one that cannot be read is."""
         import duckdb
 
-        # DuckDB keeps pieces of files, and of one that was touched just now it may keep old ones.
-        is_again = any(file.key in self._seen for file in files.values())
-        connection = duckdb.connect() if is_again else self.connection.cursor()
-        if is_again:
-            self.store.let_read(connection)
+        if not files:
+            return
         try:
-            found = connection.execute(_FOOTERS.format(file_list(list(files)))).fetchall()
+            found = self._asked(files)
         except duckdb.Error as exc:
-            if len(files) == 1:
-                raise self._unreadable(next(iter(files.values())), dataset, exc) from exc
-            found = []
+            if len(files) > 1:
+                for half in _halves(files):
+                    yield from self._footers(dataset, half)
+                return
+            ((url, file),) = files.items()
+            yield url, self._unreadable(file, dataset, exc)
+            return
         yield from ((url, (size, rows)) for url, size, rows in found if url in files)
         # Perhaps DuckDB calls a file by another name than the one that it was asked for.
         for url in files.keys() - {row[0] for row in found}:
@@ -108,9 +123,27 @@ class Trust:
             else:
                 yield from ((url, (size, rows)) for _, size, rows in found)
 
+    def _asked(self, files: Mapping[str, DataFile]) -> list[tuple[str, int, int]]:
+        import duckdb
+
+        # DuckDB keeps pieces of files, and of one that was touched just now it may keep old ones.
+        is_again = any(file.key in self._seen for file in files.values())
+        connection = duckdb.connect() if is_again else self.connection.cursor()
+        if is_again:
+            self.store.let_read(connection)
+        found: list[tuple[str, int, int]] = connection.execute(
+            _FOOTERS.format(file_list(list(files)))
+        ).fetchall()
+        return found
+
     def _unreadable(
         self, file: DataFile, dataset: str, exc: Exception
-    ) -> LakeError | FileNotFoundError:
+    ) -> FileDamaged | FileNotFoundError:
+        """Return what is wrong with a file.
+
+        Raises:
+            StoreUnavailable: it cannot be fetched, and nothing is known of it.
+        """
         said = str(exc).splitlines()[0]
         why = unread(self.store, file.key)
         if isinstance(why, FileNotFoundError):
@@ -123,7 +156,7 @@ class Trust:
         advice = "look at the network and at the store's settings, then try again"
         reason = why or OSError(f"DuckDB could not read it ({said}): {advice}")
         text = f"{dataset} cannot be read without {file.key}, which cannot be fetched from"
-        return unavailable(f"{text} {said_by(self.store.url, reason)}", why or exc)
+        raise unavailable(f"{text} {said_by(self.store.url, reason)}", why or exc) from exc
 
     def _is_damaged(self, file: DataFile, exc: Exception) -> bool:
         """Tell a bad file from a bad way to it, for which DuckDB has the same kind of words."""
@@ -174,8 +207,26 @@ def _stamps(store: Store, keys: Collection[str]) -> Iterator[tuple[str, _Stamp]]
         if "://" in root:
             yield key, ()
             continue
-        facts = os.stat(root + key)
+        try:
+            facts = os.stat(root + key)
+        except FileNotFoundError:
+            yield key, _GONE
+            continue
         yield key, (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+
+def _halves(files: Mapping[str, DataFile]) -> Iterator[dict[str, DataFile]]:
+    every, middle = list(files.items()), len(files) // 2
+    yield dict(every[:middle])
+    yield dict(every[middle:])
+
+
+def _differing(file: DataFile, dataset: str, size: int, rows: int) -> FileDamaged | None:
+    if size != file.bytes:
+        return _damaged(file.key, dataset, f"has {size:,} bytes", file.bytes)
+    if rows != file.rows:
+        return _damaged(file.key, dataset, f"has {rows:,} rows", file.rows)
+    return None
 
 
 def _damaged(key: str, dataset: str, found: str, said: int) -> FileDamaged:

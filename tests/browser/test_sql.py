@@ -413,11 +413,11 @@ def test_a_file_that_is_not_the_logs_is_not_read(tmp_path: Path, looked_at: Lake
     (root / key).chmod(0o644)
     (root / key).write_bytes(b"PAR1 other")
     with site(lk) as pages:
-        error = said(pages, "FROM raw.zones", 400)["error"]
+        error = said(pages, "FROM raw.zones", 502)["error"]
         assert "the log says" in error
         assert str(tmp_path) not in error
         (root / key).unlink()
-        error = said(pages, "FROM raw.zones", 400)["error"]
+        error = said(pages, "FROM raw.zones", 502)["error"]
         assert "is missing" in error
         assert str(tmp_path) not in error
 

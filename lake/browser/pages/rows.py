@@ -206,8 +206,8 @@ def _value(text: str) -> str:
 
 def question(shot: Snapshot, ask: Ask, of: Wanted, *, cut: bool) -> Question:
     """Return the question that gives the rows."""
-    sources = of_rows(shot, of.dataset, of.files)
     is_whole = bool(of.sort or of.column)
+    sources = of_rows(shot, of.dataset, of.files, is_whole=is_whole)
     mark = (of.dataset, *(() if is_whole else (file.key for file in of.files)))
     return Question(
         shot, of.sql, sources, cut=cut, rows=PER_PAGE + 1, mark=("rows", mark), home=ask.same()

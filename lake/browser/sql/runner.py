@@ -15,12 +15,13 @@ from lake.browser.snapshot import Snapshot
 from lake.browser.sql.limits import Limits
 from lake.browser.sql.process import Gone, Process, Spare
 from lake.browser.sql.sources import Sources, first, hidden
-from lake.errors import LakeError, QueryFailed
+from lake.errors import FileDamaged, LakeError, QueryFailed
 from lake.query.connect import check_text
 
 Format = Literal["rows", "csv", "safe", "parquet"]
 Kind = Literal["refused", "error", "lake", "time", "memory", "bytes", "gone", "stopped", "damaged"]
 _UNREAD = "Failed to read file"
+_LEFT_OUT = "A query whose conditions leave its partition out is answered."
 _DAMAGED = (
     "A file that this reads is damaged: its bytes are not those that were landed. The page of its"
     " version tells which (check their bytes now); other versions are unaffected."
@@ -217,7 +218,7 @@ class Runner:
         except Refusal as refused:
             job.failure = refused.failure
         except LakeError as error:
-            job.failure = Failure("lake", f"{hidden(shot, error.public)}.")
+            job.failure = _of(shot, error)
         except OSError as error:
             job.failure = Failure("gone", f"No process could be started: {error.strerror}.")
         finally:
@@ -345,11 +346,19 @@ class _Talk:
     def _failure(self, said: dict[str, Any]) -> Failure:
         if said["kind"] in ("time", "memory"):
             return _gone(said["kind"], self.limits)
+        for place, error in self.sources.damaged.items() if self.sources else ():
+            if place in said["text"]:
+                return _of(self.question.shot, error, f" {_LEFT_OUT}")
         line = " ".join(said["text"].split())
         text = hidden(self.question.shot, line)[:1000]
         if _UNREAD in text:
             return Failure("damaged", _DAMAGED)
         return Failure(said["kind"], text, said.get("position", -1))
+
+
+def _of(shot: Snapshot, error: LakeError, advice: str = "") -> Failure:
+    kind: Kind = "damaged" if isinstance(error, FileDamaged) else "lake"
+    return Failure(kind, f"{hidden(shot, error.public)}.{advice}")
 
 
 def _gone(why: str, limits: Limits) -> Failure:

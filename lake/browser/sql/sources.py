@@ -3,7 +3,8 @@
 import difflib
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from lake import layout
 from lake.browser.snapshot import Snapshot
 from lake.catalog.collected import refuse_collected
 from lake.catalog.state import DataFile
-from lake.errors import NoSuchDataset, NoSuchVersion, QueryFailed
+from lake.errors import FileDamaged, LakeError, NoSuchDataset, NoSuchVersion, QueryFailed
 from lake.query import beside, meta
-from lake.query.connect import absent, open_session, readable
+from lake.query.connect import absent, gone, open_session, readable
 from lake.query.sql import file_list, identifier, literal, qualified
 from lake.query.trust import Trust
 from lake.query.views import ViewFile, plan_view
@@ -22,10 +23,12 @@ from lake.schema.admit import crowd
 from storage_backends import Store
 
 _GLOB = re.compile(r"\[([*?\[])\]")
-_TEXT = re.compile(r"'((?:[^']|'')*)'")
+_TEXT = re.compile(r"\"(?:[^\"]|\"\")*\"|'((?:[^']|'')*)'")
+"""A text, or a name, in which a quote is none."""
+_MOST_DAMAGED = 32
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Sources:
     """What a process is told before it runs a query.
 
@@ -34,6 +37,7 @@ class Sources:
         allowed: every file that may be read.
         files: how many of them the log names.
         bytes: of those.
+        damaged: what is wrong with the files that are not as landed, by what is read instead.
         held: what must live until the query is over.
     """
 
@@ -41,6 +45,7 @@ class Sources:
     allowed: list[str] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
+    damaged: dict[str, LakeError] = field(default_factory=dict)
     held: list[Any] = field(default_factory=list)
 
 
@@ -71,7 +76,7 @@ def of_names(shot: Snapshot, names: Iterable[Sequence[str]]) -> Sources:
 
     Raises:
         NoSuchDataset, NoSuchVersion: one is not there, or has no columns yet.
-        FileDamaged: a file of one is not the one that the log names.
+        FileDamaged: a file that each query needs is not the one that the log names, or many are.
     """
     found = _begun(shot)
     for schema, name in names:
@@ -82,20 +87,26 @@ def of_names(shot: Snapshot, names: Iterable[Sequence[str]]) -> Sources:
             _add_beside(shot, found, table)
         elif table in shot.lake.state.datasets:
             state = shot.state()
-            _add_view(shot, found, qualified(table), table, state.data_files(table))
+            _add_view(shot, found, table, state.data_files(table))
         else:
             raise NoSuchDataset(_unknown(shot, table))
     return found
 
 
 def of_rows(
-    shot: Snapshot, dataset: str, files: Sequence[DataFile]
+    shot: Snapshot, dataset: str, files: Sequence[DataFile], *, is_whole: bool
 ) -> Callable[[Iterable[Sequence[str]]], Sources]:
-    """Return what gives the sources of a query over a dataset's rows and where each lies."""
+    """Return what gives the sources of a query over a dataset's rows and where each lies.
+
+    `is_whole`: these are all files, and conditions may leave some out; else each of them is read.
+    """
 
     def sources(names: Iterable[Sequence[str]]) -> Sources:
         found = _begun(shot)
-        _add_view(shot, found, qualified(dataset), dataset, files, with_origin=True)
+        _add_view(shot, found, dataset, files, with_origin=True)
+        if not is_whole:
+            for error in found.damaged.values():
+                raise error
         return found
 
     return sources
@@ -112,7 +123,6 @@ def _begun(shot: Snapshot) -> Sources:
 def _add_view(
     shot: Snapshot,
     found: Sources,
-    view: str,
     dataset: str,
     files: Sequence[DataFile],
     *,
@@ -123,17 +133,74 @@ def _add_view(
         raise NoSuchVersion(f"{dataset} has no columns yet: all that was landed is held")
     refuse_collected(state, (file.key for file in files), what=dataset)
     url_of, columns = log.store.data_url, crowd(state, dataset)
+    damaged = _damaged(shot, dataset, files)
+    # A query is planned by the first file of a view.
     seen = [ViewFile(url_of(file.key), file.schema) for file in files]
+    seen.sort(key=lambda file: file.url in damaged)
     plan = plan_view(dataset, seen, state.schemas, columns.reconciled(), columns.keys)
     with absent(log, state, dataset):
-        trust = _trust(shot)
-        trust.check_leaders(dataset, plan.schema_files)
-        trust.check(dataset, files)
-    found.statements.append(f"CREATE VIEW {view} AS {plan.select(url_of, with_origin=with_origin)}")
-    found.allowed += [url_of(layout.schema(digest)) for digest in plan.schema_files]
-    found.allowed += [file.url for file in seen]
+        _trust(shot).check_leaders(dataset, plan.schema_files)
+    rows = plan.select(url_of, with_origin=with_origin)
+    _add(shot, found, f"CREATE VIEW {qualified(dataset)} AS {rows}", damaged)
     found.files += len(files)
     found.bytes += sum(file.bytes for file in files)
+
+
+def _add(shot: Snapshot, found: Sources, statement: str, damaged: Mapping[str, LakeError]) -> None:
+    """Let a query read what a view's statement names, but no damaged file."""
+    root = shot.lake.log.store.data_url("x").removesuffix("x")
+    places, allowed = _stand_ins(found, damaged, root), dict[str, None]()
+
+    def seen(match: re.Match[str]) -> str:
+        text = (match[1] or "").replace("''", "'")
+        url = _GLOB.sub(r"\1", text)
+        if text in places:
+            return literal(places[text])
+        if url in places:
+            return file_list([places[url]])[1:-1]
+        if text.startswith(root):
+            allowed[url] = None
+        return match[0]
+
+    found.statements.append(_TEXT.sub(seen, statement))
+    found.allowed += [*allowed, *places.values()]
+
+
+def _damaged(shot: Snapshot, dataset: str, files: Iterable[DataFile]) -> dict[str, LakeError]:
+    """Return the files that are not what the log says, by where they lie, with why."""
+    log, found = shot.lake.log, dict[str, LakeError]()
+    for file, why in _trust(shot).damage(dataset, files):
+        error: LakeError = (
+            why if isinstance(why, FileDamaged) else gone(log, shot.state(), dataset, file.key)
+        )
+        if len(found) == _MOST_DAMAGED:
+            raise error
+        found[log.store.data_url(file.key)] = error
+    return found
+
+
+def _stand_ins(found: Sources, damaged: Mapping[str, LakeError], root: str) -> dict[str, str]:
+    """Put something that is no Parquet in the place of each damaged file, called as that is.
+
+    A query whose conditions leave the file out runs; any other fails, and says which file it was.
+    Were it not allowed instead, DuckDB would refuse every query; were it left out of the view, its
+    rows would be missing from an answer without a word.
+    """
+    places: dict[str, str] = {}
+    if not damaged:
+        return places
+    folder = tempfile.TemporaryDirectory(prefix="clearlake-", ignore_cleanup_errors=True)
+    weakref.finalize(found, folder.cleanup)
+    for url, error in damaged.items():
+        place = Path(folder.name, url.removeprefix(root))
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+        except OSError:  # what is a key elsewhere may be too long for a file here
+            raise error from None
+        places[url] = str(place)
+        found.damaged[str(place)] = error
+    return places
 
 
 def _trust(shot: Snapshot) -> Trust:
@@ -146,28 +213,25 @@ def _add_beside(shot: Snapshot, found: Sources, table: str) -> None:
     dataset, kind = beside.split(table)
     state, log = shot.state(), shot.lake.log
     files = state.data_files(dataset) if kind != "rejected" else []
-    with absent(log, state, dataset), shot.meta() as connection:
-        _trust(shot).check(dataset, files)
+    damaged = _damaged(shot, dataset, files)
+    with shot.meta() as connection:
         rows = beside.select(connection, log, state, dataset, kind)
-    found.statements.append(f"CREATE VIEW {beside.qualified(table)} AS {rows}")
-    root = log.store.data_url("x").removesuffix("x")
-    texts = (text.replace("''", "'") for text in _TEXT.findall(rows))
-    found.allowed += [_GLOB.sub(r"\1", text) for text in texts if text.startswith(root)]
+    _add(shot, found, f"CREATE VIEW {beside.qualified(table)} AS {rows}", damaged)
     found.files += len(files)
     found.bytes += sum(file.bytes for file in files)
 
 
 def _add_meta(shot: Snapshot, found: Sources, name: str) -> None:
-    folder, path = shot.memo(("meta file", name), lambda: _written(shot, name))
-    found.held.append(folder)
+    path = shot.memo(("meta file", name), lambda: _written(shot, name))
     rows = f"SELECT * FROM read_parquet({file_list([path])})"
     found.statements.append(f"CREATE VIEW meta.{identifier(name)} AS {rows}")
     found.allowed.append(path)
 
 
-def _written(shot: Snapshot, name: str) -> tuple[tempfile.TemporaryDirectory[str], str]:
+def _written(shot: Snapshot, name: str) -> str:
     """Write a metadata table outside of the lake, as a file that lives as long as the snapshot."""
     folder = tempfile.TemporaryDirectory(prefix="clearlake-", ignore_cleanup_errors=True)
+    weakref.finalize(shot, folder.cleanup)
     path = str(Path(folder.name) / f"{name}.parquet")
     import duckdb
 
@@ -178,7 +242,7 @@ def _written(shot: Snapshot, name: str) -> tuple[tempfile.TemporaryDirectory[str
             )
     except duckdb.OutOfMemoryException as exc:
         raise QueryFailed(f"meta.{name} is too large to be asked here: use `lake query`") from exc
-    return folder, path
+    return path
 
 
 def _unknown(shot: Snapshot, table: str) -> str:
