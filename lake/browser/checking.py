@@ -57,6 +57,13 @@ def checked(store: Store, files: Iterable[tuple[str, str]]) -> Mapping[str, Chec
         _ONE.release()
 
 
+def worst(files: Iterable[Checked]) -> State:
+    """Return what is to be said of files together."""
+    found = {one.state for one in files}
+    order: Sequence[State] = ("damaged", "missing", "not checked", "verified")
+    return next((state for state in order if state in found), "not checked")
+
+
 def _checked(store: Store, key: str, sha256: str) -> Checked:
     digest = hashlib.sha256()
     try:

@@ -11,7 +11,7 @@ from lake.lake import Lake
 from lake.opening import init, open_lake
 from storage_backends import Store
 from tests.browser.site import Site, site
-from tests.lakes import copy_of, land, parquet, shared_lake
+from tests.lakes import copy_of, land, new_lake, parquet, rows, shared_lake
 
 BAD, SOUND = "2024-02", ["2024-01", "2024-03"]
 ROWS = "SELECT range AS id, 'a' AS \"it's\" FROM range"
@@ -103,8 +103,8 @@ def test_only_a_query_that_needs_a_damaged_file_fails_and_names_it(
     damaged: tuple[Site, str], tmp_path: Path
 ) -> None:
     pages, said = damaged
-    for sql, rows in LEFT_OUT.items():
-        assert answer(pages, sql) == (200, rows), sql
+    for sql, found in LEFT_OUT.items():
+        assert answer(pages, sql) == (200, found), sql
     for sql in NEEDED:
         status, text = answer(pages, sql)
         assert (status, said in text) == (502, True), (sql, status, text)
@@ -169,3 +169,57 @@ def test_in_any_store_only_what_needs_the_file_fails(store: Store, tmp_path: Pat
         for sql in ("SELECT count(*) FROM raw.trips", "FROM raw.trips WHERE place = 'ü[1]*'"):
             status, text = answer(pages, sql)
             assert (status, f"{key} is missing" in text) == (502, True), text
+
+
+def test_a_difference_says_whether_the_bytes_of_both_sides_were_checked(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    for start in (0, 5):
+        land(lk, "raw.n", f"SELECT range AS id FROM range({start}, 5000)")
+    old, new = (Path(lk.log.store.data_url(key)) for key in _keys(lk))
+    path = "/raw/n/v2/diff/v1"
+    with site(lk) as pages:
+        assert _states(pages, path) == ["not checked", "not checked"]
+        assert f'href="{path}?verify=1">check their bytes now' in pages.get(path)
+        assert _states(pages, f"{path}?verify=1") == ["verified", "verified"]
+        _flip(old)  # still decodes, perhaps
+        assert _states(pages, f"{path}?verify=1") == ["damaged", "verified"]
+        text = pages.get(f"{path}?verify=1")
+        assert "The bytes of v1 are not those that were landed" in text
+        assert 'href="/raw/n/v1?verify=1">Which files' in text
+        new.unlink()
+        assert _states(pages, f"{path}?verify=1") == ["damaged", "missing"]
+
+
+def _states(pages: Site, path: str) -> list[str]:
+    said = pages.json(path)
+    return [said["before"]["state"], said["after"]["state"]]
+
+
+def _keys(lk: Lake) -> list[str]:
+    found = rows(lk, "SELECT key FROM meta._history WHERE role = 'data' ORDER BY commit")
+    return [str(key) for (key,) in found]
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def test_more_bytes_than_a_page_hashes_are_told_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lake.browser.pages.diff.MOST_BYTES", 10)
+    lk = new_lake(tmp_path)
+    for many in (3, 4):
+        land(lk, "raw.n", f"SELECT range AS id FROM range({many})")
+    with site(lk) as pages:
+        assert _states(pages, "/raw/n/v2/diff/v1?verify=1") == ["not checked", "not checked"]
+        assert "lake verify" in pages.get("/raw/n/v2/diff/v1")
+
+
+def test_rows_lead_to_where_their_bytes_are_checked(pages: Site) -> None:
+    row = pages.get("/raw/trips/rows?row=1")
+    assert 'href="/raw/trips/month=2024-01/v2?verify=1">check them now' in row
+    assert 'href="/raw/trips/versions">version</a>' in pages.get("/raw/trips/rows")

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from lake.browser.ask import Ask, dataset_path
+from lake.browser.checking import MOST_BYTES, State, checked, worst
 from lake.browser.comparing import Compared, compare
 from lake.browser.pages.diff_rows import Rows, rows_of
 from lake.browser.pages.receipt import Fact, origin
 from lake.browser.pages.snippet import snippet
-from lake.browser.pages.version import Download, downloads
+from lake.browser.pages.version import Download, downloads, files_of
 from lake.browser.previews import cut
 from lake.browser.receipts import Place, place, row_of
 from lake.browser.snapshot import Snapshot
@@ -22,7 +23,7 @@ _WIDE = 120
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One of the two versions."""
+    """One of the two versions; `state` is what is known of the bytes of its rows."""
 
     version: int
     link: str
@@ -30,6 +31,7 @@ class Box:
     commit: int
     content: str
     rows: int
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class DiffPage:
     """What changed.
 
     Attributes:
+        check: the address at which the bytes of both are hashed; `""` where they were, or are many.
         problem: why they could not be compared here; `command` does it elsewhere.
         matched: `declared`, `asked` for in the address, or `none`: then no row is changed.
     """
@@ -66,6 +69,7 @@ class DiffPage:
     after: Box
     swap: str
     others: Sequence[Other]
+    check: str
     problem: str
     command: str
     added: int
@@ -102,7 +106,8 @@ def make(shot: Snapshot, ask: Ask) -> DiffPage:
     """Return what changed; for what it raises, see `lake.browser.comparing.compare`."""
     before, after = sides(ask)
     found = compare(shot, before, after, key_of(ask))
-    boxes = [_box(shot, ask, one) for one in (before, after)]
+    states, check = _states(shot, ask, [before, after])
+    boxes = [_box(shot, ask, *one) for one in zip((before, after), states, strict=True)]
     return DiffPage(
         after.dataset,
         after.partition,
@@ -110,6 +115,7 @@ def make(shot: Snapshot, ask: Ask) -> DiffPage:
         boxes[1],
         _link(ask, before, after.number),
         _others(shot, ask, before, after),
+        check,
         found.problem,
         _command(before, after, key_of(ask)),
         found.added,
@@ -134,11 +140,29 @@ def _command(before: Place, after: Place, key: Sequence[str]) -> str:
     return f"lake diff {before.address} {after.address}{by}"
 
 
-def _box(shot: Snapshot, ask: Ask, at: Place) -> Box:
+def _states(shot: Snapshot, ask: Ask, sides: Sequence[Place]) -> tuple[list[State], str]:
+    """Return what is known of the bytes of both, and the address that hashes them."""
+    files = [_files(shot, one) for one in sides]
+    every = {one["key"]: one for some in files for one in some}
+    if sum(one["bytes"] for one in every.values()) > MOST_BYTES:
+        return ["not checked" for _ in sides], ""
+    if not ask.get("verify"):
+        return ["not checked" for _ in sides], ask.same(verify=1)
+    store = shot.lake.log.store
+    known = checked(store, [(one["key"], one["sha256"]) for one in every.values()])
+    return [worst(known[one["key"]] for one in some) for some in files], ""
+
+
+def _files(shot: Snapshot, at: Place) -> list[dict[str, Any]]:
+    where = files_of(at, row_of(shot, at))
+    return shot.rows(f"SELECT key, sha256, bytes FROM every_file WHERE {where} AND role = 'data'")
+
+
+def _box(shot: Snapshot, ask: Ask, at: Place, state: State) -> Box:
     row = row_of(shot, at)
     link = ask.link(dataset_path(at.dataset, at.partition, at.number))
     content = (row["sha256"] or "").rpartition(":")[2][:8]
-    return Box(at.number, link, row["landed_at"], row["commit"], content, row["rows"] or 0)
+    return Box(at.number, link, row["landed_at"], row["commit"], content, row["rows"] or 0, state)
 
 
 def _link(ask: Ask, at: Place, other: int) -> str:
