@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lake.browser import failures, login, pages
 from lake.browser.ask import Ask
 from lake.browser.document import encoded
+from lake.browser.former import NOTHING, Former, former
 from lake.browser.guard import HEADERS, Guard
 from lake.browser.render import ASSETS, LONGEST_S, asset, asset_path, rendered
 from lake.browser.routes import Route, resolve
@@ -25,7 +26,7 @@ from lake.browser.snapshot import Snapshot
 from lake.browser.sql.limits import Limits
 from lake.browser.sql.runner import Runner
 from lake.browser.window import Window
-from lake.errors import LakeError
+from lake.errors import LakeError, NoSuchDataset
 from lake.landing.sources import sources
 from lake.version import VERSION
 
@@ -120,7 +121,18 @@ class App:
             return await self._page(request, path)
         except LakeError as error:
             log.info("%s: %s", path, error)
-            return failures.of(error, _ask(request, path, {}), is_json=path.endswith(".json"))
+            ask = _ask(request, path, {})
+            found = NOTHING
+            if isinstance(error, NoSuchDataset):
+                found = await run_in_threadpool(self._former, path, ask)
+            return failures.of(error, ask, found, is_json=path.endswith(".json"))
+
+    def _former(self, path: str, ask: Ask) -> Former:
+        route = resolve(path)
+        if route is None or "dataset" not in route.places:
+            return NOTHING
+        shot, head = self.window.at(ask.at), self.window.head()
+        return former(shot, head, ask, route.places["dataset"])
 
     async def _page(self, request: Request, path: str) -> Response:
         route = resolve(path)

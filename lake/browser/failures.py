@@ -1,5 +1,6 @@
 """Pages for what cannot be shown: what happened, and what to do; no path, secret or stack."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from starlette.responses import Response
@@ -7,6 +8,7 @@ from starlette.responses import Response
 from lake import errors
 from lake.browser.ask import Ask
 from lake.browser.document import encoded
+from lake.browser.former import NOTHING, Former, Way
 from lake.browser.render import render
 
 _MISSING = (
@@ -52,14 +54,17 @@ _WORDS: dict[type[errors.LakeError], tuple[int, str, str]] = {
 }
 
 
-def of(error: errors.LakeError, ask: Ask, *, is_json: bool = False) -> Response:
+def of(
+    error: errors.LakeError, ask: Ask, former: Former = NOTHING, *, is_json: bool = False
+) -> Response:
     """Return the page about an error of the lake's, or its JSON."""
     status, title, text = _told(error)
+    text = former.text or text
     if is_json:
-        said = {"status": status, "title": title, "text": text}
+        said = {"status": status, "title": title, "text": text, "ways": former.ways}
         headers = {"Cache-Control": "no-store"}
         return Response(encoded(said), status, media_type="application/json", headers=headers)
-    return page(status, title, text, back=ask.link("/"))
+    return page(status, title, text, back=ask.link("/"), ways=former.ways)
 
 
 def _told(error: errors.LakeError) -> tuple[int, str, str]:
@@ -73,10 +78,12 @@ def _told(error: errors.LakeError) -> tuple[int, str, str]:
     return 500, "That went wrong", "The server's own output says what happened."
 
 
-def page(status: int, title: str, text: str, *, back: str = "/") -> Response:
-    """Return a page that says what cannot be shown."""
+def page(
+    status: int, title: str, text: str, *, back: str = "/", ways: Sequence[Way] = ()
+) -> Response:
+    """Return a page that says what cannot be shown, and `ways` to what can."""
     ask = Ask("/", {}, datetime.now(UTC))
-    body = render("failure", ask, status=status, title=title, text=text, back=back)
+    body = render("failure", ask, status=status, title=title, text=text, back=back, ways=ways)
     headers = {"Cache-Control": "no-store"}
     if status == 503:
         headers["Retry-After"] = "10"
