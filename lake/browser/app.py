@@ -5,7 +5,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lake.browser import failures, login, pages
 from lake.browser.ask import Ask
 from lake.browser.document import encoded
-from lake.browser.former import NOTHING, Former, former
+from lake.browser.former import NOTHING, former
 from lake.browser.guard import HEADERS, Guard
 from lake.browser.render import ASSETS, LONGEST_S, asset, asset_path, rendered
 from lake.browser.routes import Route, resolve
@@ -122,17 +122,20 @@ class App:
         except LakeError as error:
             log.info("%s: %s", path, error)
             ask = _ask(request, path, {})
-            found = NOTHING
-            if isinstance(error, NoSuchDataset):
-                found = await run_in_threadpool(self._former, path, ask)
-            return failures.of(error, ask, found, is_json=path.endswith(".json"))
+            return await run_in_threadpool(self._failure, path, ask, error)
 
-    def _former(self, path: str, ask: Ask) -> Former:
+    def _failure(self, path: str, ask: Ask, error: LakeError) -> Response:
+        """Return the page about an error; it leads to what there is at the commit, if that is."""
+        found = NOTHING
         route = resolve(path)
-        if route is None or "dataset" not in route.places:
-            return NOTHING
-        shot, head = self.window.at(ask.at), self.window.head()
-        return former(shot, head, ask, route.places["dataset"])
+        try:
+            shot = self.window.at(ask.at)
+        except LakeError:
+            ask = replace(ask, at="")
+        else:
+            if isinstance(error, NoSuchDataset) and route and "dataset" in route.places:
+                found = former(shot, self.window.head(), ask, route.places["dataset"])
+        return failures.of(error, ask, found, is_json=path.endswith(".json"))
 
     async def _page(self, request: Request, path: str) -> Response:
         route = resolve(path)
@@ -192,7 +195,7 @@ def _ask(request: Request, path: str, places: Mapping[str, str]) -> Ask:
     except ValueError:
         said = {}
     query = {name: found[-1] for name, found in said.items()}
-    return Ask(path, query, datetime.now(UTC), query.get("at", ""), places)
+    return Ask(path, query, datetime.now(UTC), query.get("at", "").strip(), places)
 
 
 def _caching(tag: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from lake.errors import InvalidAddress, NoSuchVersion
 from lake.query.sql import literal
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_LIKE_A_NUMBER = re.compile(r"-?[0-9]+")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].+")
 
@@ -31,6 +32,8 @@ def resolve(log: Log, head: State, when: str | int) -> int:
     text = str(when)
     if _NUMBER.fullmatch(text):
         return _number(head, int(text))
+    if _LIKE_A_NUMBER.fullmatch(text):
+        raise NoSuchVersion(f"there is no commit {text[:40]}: the newest is {head.commit}")
     if _DATE.fullmatch(text) or _TIME.fullmatch(text):
         return _commit_at(head, moment(log, text), text)
     if re.fullmatch(r"v[0-9]+", text):
@@ -39,7 +42,7 @@ def resolve(log: Log, head: State, when: str | int) -> int:
         )
     if text not in head.tags:
         known = ", ".join(sorted(head.tags)) or "none"
-        raise NoSuchVersion(f"there is no tag {text!r} at commit {head.commit}; tags: {known}")
+        raise NoSuchVersion(f"there is no tag {text[:80]!r} at commit {head.commit}; tags: {known}")
     return head.tags[text]
 
 

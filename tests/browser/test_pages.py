@@ -1,6 +1,7 @@
 """The lake's page, the search, the commits; what is said where there is nothing to show."""
 
 import socket
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,13 @@ from lake.browser.routes import Route, resolve
 from lake.browser.serve import bound
 from lake.lake import Lake
 from tests.browser.site import Site, site
-from tests.lakes import land, new_lake
+from tests.lakes import land, new_lake, shared_lake
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with shared_lake(tmp_path_factory) as lk, site(lk) as served:
+        yield served
 
 
 @pytest.mark.parametrize(
@@ -92,10 +99,69 @@ def test_a_former_commit_shows_the_lake_as_it_was_and_all_links_stay_there(pages
 
 @pytest.mark.parametrize(
     ("at", "status", "said"),
-    [("99", 404, "no commit 99"), ("nope", 404, "no tag"), ("2024-99-99", 400, "is no time")],
+    [
+        ("99", 404, "no commit 99: the newest is 6"),
+        ("-1", 404, "no commit -1: the newest is 6"),
+        ("9" * 18, 404, f"no commit {'9' * 18}: the newest is 6"),
+        ("9" * 5000, 404, f"no commit {'9' * 40}: the newest is 6"),
+        ("1.5", 404, "no tag"),
+        ("%D9%A3", 404, "no tag"),
+        ("%00", 404, "no tag"),
+        ("v1", 400, "needs a partition"),
+        ("nope", 404, "no tag"),
+        ("x" * 5000, 404, "no tag"),
+        ("2024-99-99", 400, "is no time"),
+        ("2024-01-01T00:00:00%2B99:00", 400, "is no time"),
+        ("0001-01-01", 404, "first commit came later"),
+    ],
+    ids=lambda value: str(value)[:20],
 )
-def test_a_commit_that_is_not_there_is_told(pages: Site, at: str, status: int, said: str) -> None:
-    assert said in pages.get(f"/?at={at}", status)
+@pytest.mark.parametrize("path", ["/", "/commits/1", "/raw/trips/rows", "/sql", "/bucket"])
+def test_a_commit_that_is_not_there_is_told(
+    pages: Site, path: str, at: str, status: int, said: str
+) -> None:
+    text = pages.get(f"{path}?at={at}", status)
+    assert said in text
+    assert len(text) < 2000
+    assert 'href="/">Back to the lake' in text
+
+
+@pytest.mark.parametrize("at", ["", "%20", "6", "%206", "06"])
+def test_no_commit_and_the_newest_one_are_the_lake_as_it_is(pages: Site, at: str) -> None:
+    assert pages.json(f"/?at={at}")["commit"] == 6
+
+
+ANY = ["/", "/commits", "/runs", "/search?q=x", "/sql", "/bucket"]
+
+
+@pytest.mark.parametrize("path", ANY)
+def test_before_its_first_commit_the_lake_was_empty(pages: Site, empty: Site, path: str) -> None:
+    zero = f"{path}{'&' if '?' in path else '?'}at=0"
+    for served in (pages, empty):
+        assert "Commit 0, before anything was published" in served.get(zero)
+    assert pages.json("/?at=0")["datasets"] == 0
+    assert "Commit 0" not in empty.get(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/commits/0", "Commit 0 is the lake before its first commit, which is 1."),
+        ("/commits/1", "Commit 1 does not exist; the newest is 0."),
+        (f"/commits/{'9' * 18}", "does not exist; the newest is 0."),
+        ("/?at=1", "There is no commit 1: the newest is 0."),
+        ("/?at=2024-01-01", "Nothing had been published by 2024-01-01"),
+        ("/raw/trips", "There is no dataset raw.trips at commit 0."),
+    ],
+)
+def test_an_empty_lake_says_what_is_not_there(empty: Site, path: str, said: str) -> None:
+    assert said in empty.get(path, 404)
+
+
+def test_a_commit_s_page_at_a_commit_before_it_is_not_there_yet(pages: Site) -> None:
+    assert "Commit 3 does not exist; the newest is 2." in pages.get("/commits/3?at=2", 404)
+    assert 'href="/?at=2">Back to the lake' in pages.get("/raw/none?at=2", 404)
+    assert "Commit 0 is the lake before" in pages.get("/commits/0", 404)
 
 
 @pytest.mark.parametrize(
@@ -142,10 +208,9 @@ def test_every_document_is_as_its_schema_says() -> None:
         assert schema(page.document)["required"], page
 
 
-def test_an_empty_lake_says_what_to_do(tmp_path: Path) -> None:
-    with site(new_lake(tmp_path)) as pages:
-        assert "Nothing landed yet." in pages.get("/")
-        assert "Nothing was published yet." in pages.get("/commits")
+def test_an_empty_lake_says_what_to_do(empty: Site) -> None:
+    assert "Nothing landed yet." in empty.get("/")
+    assert "Nothing was published yet." in empty.get("/commits")
 
 
 def test_a_lake_that_goes_away_is_shown_as_it_was_until_it_is_back(

@@ -95,7 +95,7 @@ def test_what_there_never_was_is_named(somewhere: Writer) -> None:
     expected: dict[str | int, str] = {
         4: "there is no commit 4: the newest is 3",
         "nope": "there is no tag 'nope' at commit 3; tags: none",
-        "-1": "there is no tag '-1'",
+        "-1": "there is no commit -1",
         "2024-01-30": "nothing had been published by 2024-01-30",
         "2024-01-31T08:59:59Z": "nothing had been published by",
     }

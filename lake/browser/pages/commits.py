@@ -162,6 +162,8 @@ def make_one(shot: Snapshot, ask: Ask) -> CommitPage:
         NoSuchVersion: the lake has none of this number.
     """
     number = int(ask.places["commit"])
+    if not number:
+        raise NoSuchVersion("commit 0 is the lake before its first commit, which is 1")
     found = lines(shot, f"commit = {number}", limit=1)
     if not found:
         raise NoSuchVersion(f"commit {number} does not exist; the newest is {shot.commit}")
