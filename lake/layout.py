@@ -167,8 +167,12 @@ def is_page(key: str) -> bool:
 
 
 def data_keys(text: str) -> list[str]:
-    """Return what may be keys of data in a text, such as an error's, each with all that follows."""
-    return re.findall(rf"/(?=((?:{'|'.join(ZONES)})/[^'\"]+?\.parquet))", text)
+    """Return what may be keys of what queries read in a text, such as an error's.
+
+    Each comes with all that follows.
+    """
+    places = "|".join((*ZONES, "_lake/schemas"))
+    return re.findall(rf"/(?=((?:{places})/[^'\"]+?\.parquet))", text)
 
 
 def original(name: str, *, is_parquet: bool) -> str:

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 SCRIPT = Path(__file__).parent.parent / "localstack" / "services.py"
 BUCKET = "clearlake"
@@ -56,3 +59,18 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def signed(connection: str, rights: str, *, lasts: timedelta = timedelta(hours=1)) -> str:
+    """Return a connection string with a signature that has these rights."""
+    told = dict(part.split("=", 1) for part in connection.rstrip(";").split(";"))
+    sas = generate_container_sas(
+        told["AccountName"],
+        BUCKET,
+        account_key=told["AccountKey"],
+        permission=ContainerSasPermissions.from_string(rights),
+        start=datetime.now(UTC) - timedelta(hours=2),
+        expiry=datetime.now(UTC) + lasts,
+        protocol="https,http",
+    )
+    return f"BlobEndpoint={told['BlobEndpoint']};SharedAccessSignature={sas}"

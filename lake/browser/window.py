@@ -4,12 +4,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lake import layout
 from lake.browser.snapshot import Snapshot
 from lake.catalog.snapshot import resolve
-from lake.errors import LakeError, NoSuchLake, unavailable
+from lake.errors import LakeError, LakeTooNew, NoSuchLake, StoreRefused, unavailable
 from lake.lake import Lake
 
 FRESH_S = 2.0
@@ -17,11 +18,26 @@ FRESH_S = 2.0
 _FORMER = 4
 
 
+_WHY: tuple[tuple[type[LakeError], str], ...] = (
+    (LakeTooNew, "Only a newer Clearlake can read the lake"),
+    (StoreRefused, "The lake's store refuses this server's credentials"),
+    (LakeError, "Cannot reach the lake"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Why nothing newer can be seen, and since when (UTC)."""
+
+    said: str
+    since: datetime
+
+
 class Window:
     """Gives snapshots. Every method may be called from any thread.
 
     Attributes:
-        away: why the lake cannot be reached, and since when (UTC); None if it can.
+        away: why the lake cannot be looked at any more; None if it can.
     """
 
     def __init__(self, open_lake: Callable[[], Lake]) -> None:
@@ -32,7 +48,7 @@ class Window:
         self._head: Snapshot | None = None
         self._asked = 0.0
         self._former: OrderedDict[int, Snapshot] = OrderedDict()
-        self.away: tuple[LakeError, datetime] | None = None
+        self.away: Away | None = None
 
     def at(self, when: str) -> Snapshot:
         """Return the lake at a commit, a tag or a time; `""`: at its head.
@@ -91,11 +107,16 @@ class Window:
             if self._head is None:
                 raise
             # Credentials may have expired, or the network is down: what is known stays.
-            self.away = self.away or (error, datetime.now(UTC))
+            said = next(said for kind, said in _WHY if isinstance(error, kind))
+            self.away = Away(said, self.away.since if self.away else datetime.now(UTC))
             return
-        self.away = None
-        if self._head is None or self._head.commit != self._lake.commit:
+        if self.away:
+            # What was opened then has the credentials of then.
+            with self._former_lock:
+                self._former.clear()
+        if self._head is None or self.away or self._head.commit != self._lake.commit:
             self._head = Snapshot(self._fixed(self._lake))
+        self.away = None
 
     def _fixed(self, lake: Lake) -> Lake:
         return Lake(lake.log, lake.state.fork(), lake.config, lake.run, fixed=True)

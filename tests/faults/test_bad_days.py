@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import boto3
 import botocore.auth
 import pytest
-from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import ContainerClient
 
 import lake
 from lake.errors import ClockSkewed, FileDamaged, StoreRefused, StoreUnavailable
@@ -25,7 +25,7 @@ from tests.faults import example
 from tests.faults.example import Project
 from tests.faults.oracle import violations
 from tests.faults.proxy import Proxy, Rule
-from tests.servers import BUCKET
+from tests.servers import BUCKET, signed
 
 LAKE = Path(sys.executable).with_name("lake")
 FOR_GOOD = 10**6
@@ -144,21 +144,6 @@ def test_a_signature_that_only_reads_or_has_ended_is_told_and_not_shown(
     assert "have ended" in ended
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", whole)
     assert run("land", csv, "--as", "raw.m", "--lake", lk.url).returncode == 0
-
-
-def signed(connection: str, rights: str, *, lasts: timedelta = timedelta(hours=1)) -> str:
-    """Return a connection string with a signature that has these rights."""
-    told = dict(part.split("=", 1) for part in connection.rstrip(";").split(";"))
-    sas = generate_container_sas(
-        told["AccountName"],
-        BUCKET,
-        account_key=told["AccountKey"],
-        permission=ContainerSasPermissions.from_string(rights),
-        start=datetime.now(UTC) - timedelta(hours=2),
-        expiry=datetime.now(UTC) + lasts,
-        protocol="https,http",
-    )
-    return f"BlobEndpoint={told['BlobEndpoint']};SharedAccessSignature={sas}"
 
 
 def test_a_bucket_in_another_region_is_found_there(

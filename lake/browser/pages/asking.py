@@ -22,7 +22,7 @@ from lake.browser.routes import Route
 from lake.browser.snapshot import Snapshot
 from lake.browser.sql.consent import mark, may_run
 from lake.browser.sql.limits import Limits
-from lake.browser.sql.runner import Failure, Format, Full, Job, Question, Runner
+from lake.browser.sql.runner import Failure, Format, Full, Job, Kind, Question, Runner
 from lake.browser.sql.sources import of_names
 from lake.browser.words import exact, size
 
@@ -31,6 +31,13 @@ SOON_S = 2.0
 """How long a page waits for its answer before it says that it does."""
 _LOOK_S = 0.2
 _PLACES = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth")
+_STATUSES: Mapping[Kind, int] = {
+    "refused": 400,
+    "error": 400,
+    "lake": 400,
+    "damaged": 502,
+    "away": 503,
+}
 _KINDS: Mapping[str, str] = {"csv": "csv", "safe": "csv", "parquet": "parquet"}
 
 
@@ -310,7 +317,4 @@ def _to(address: str) -> Response:
 
 def status_of(failure: Failure | None) -> int:
     """Return the status that tells why there is no answer."""
-    kind = failure.kind if failure else "stopped"
-    if kind == "damaged":
-        return 502
-    return 400 if kind in ("refused", "error", "lake") else 422
+    return _STATUSES.get(failure.kind, 422) if failure else 422

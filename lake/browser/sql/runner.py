@@ -15,11 +15,14 @@ from lake.browser.snapshot import Snapshot
 from lake.browser.sql.limits import Limits
 from lake.browser.sql.process import Gone, Process, Spare
 from lake.browser.sql.sources import Sources, first, hidden
-from lake.errors import FileDamaged, LakeError, QueryFailed
+from lake.errors import FileDamaged, LakeError, QueryFailed, StoreUnavailable
 from lake.query.connect import check_text
+from lake.query.trust import unread_in
 
 Format = Literal["rows", "csv", "safe", "parquet"]
-Kind = Literal["refused", "error", "lake", "time", "memory", "bytes", "gone", "stopped", "damaged"]
+Kind = Literal[
+    "refused", "error", "lake", "time", "memory", "bytes", "gone", "stopped", "damaged", "away"
+]
 _UNREAD = "Failed to read file"
 _LEFT_OUT = "A query whose conditions leave its partition out is answered."
 _DAMAGED = (
@@ -349,6 +352,9 @@ class _Talk:
         for place, error in self.sources.damaged.items() if self.sources else ():
             if place in said["text"]:
                 return _of(self.question.shot, error, f" {_LEFT_OUT}")
+        why = unread_in(self.question.shot.lake.log.store, said["text"])
+        if why:
+            return _of(self.question.shot, why)
         line = " ".join(said["text"].split())
         text = hidden(self.question.shot, line)[:1000]
         if _UNREAD in text:
@@ -357,8 +363,10 @@ class _Talk:
 
 
 def _of(shot: Snapshot, error: LakeError, advice: str = "") -> Failure:
-    kind: Kind = "damaged" if isinstance(error, FileDamaged) else "lake"
-    return Failure(kind, f"{hidden(shot, error.public)}.{advice}")
+    said = f"{hidden(shot, error.public)}.{advice}"
+    if isinstance(error, FileDamaged):
+        return Failure("damaged", said)
+    return Failure("away" if isinstance(error, StoreUnavailable) else "lake", said)
 
 
 def _gone(why: str, limits: Limits) -> Failure:
