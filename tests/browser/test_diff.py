@@ -144,6 +144,7 @@ def test_what_is_too_large_is_refused_with_the_command(
             [],
         )
         assert "lake diff raw.tips" in pages.get(f"{PATH}?key=id")
+        assert "One of them has more than" in pages.get(f"{PATH}?key=id&csv=1", 422)
 
 
 def test_rows_of_a_wide_table_show_the_key_and_what_changed(

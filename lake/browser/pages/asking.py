@@ -22,7 +22,7 @@ from lake.browser.routes import Route
 from lake.browser.snapshot import Snapshot
 from lake.browser.sql.consent import mark, may_run
 from lake.browser.sql.limits import Limits
-from lake.browser.sql.runner import Failure, Format, Full, Job, Kind, Question, Runner
+from lake.browser.sql.runner import CUT, Failure, Format, Full, Job, Kind, Question, Runner
 from lake.browser.sql.sources import of_names
 from lake.browser.words import exact, size
 
@@ -58,7 +58,7 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
     if not sql.strip():
         runner.prepare(shot)
         return await _shown(request, shot, ask, page.make(shot, ask), is_json=route.is_json)
-    question = _question(shot, ask, cut=not route.is_json)
+    question = _question(shot, ask, cut=0 if route.is_json else CUT)
     refused = _refusal(shot, ask, question)
     if refused:
         return await _shown(request, shot, ask, refused, is_json=route.is_json, status=400)
@@ -152,14 +152,14 @@ def waiting(request: Request, shot: Snapshot, ask: Ask, job: Job, nav: str) -> R
     return html(body)
 
 
-def _question(shot: Snapshot, ask: Ask, *, kind: Format = "rows", cut: bool = True) -> Question:
+def _question(shot: Snapshot, ask: Ask, *, kind: Format = "rows", cut: int = 0) -> Question:
     sql = ask.get("sql")
     text = ask.get("sort")
     bare = text.removeprefix("-")
     sort = int(text) if bare.isascii() and bare.isdigit() and len(bare) < 6 else 0
     home = ask.link("/sql", sql=sql, sort=sort or "")
     find = partial(of_names, shot)
-    return Question(shot, sql, find, kind, sort, cut=cut and kind == "rows", home=home)
+    return Question(shot, sql, find, kind, sort, cut=cut, home=home)
 
 
 def _refusal(shot: Snapshot, ask: Ask, question: Question) -> page.SqlPage | None:

@@ -21,6 +21,10 @@ PER_ROW = 100
 """Columns of one row on a page."""
 _CHOICES = 100
 _CELL = 65_536
+_TOO_MUCH = (
+    "These rows have more than 32 MiB. Ask for some of their columns in SQL, or for the file that"
+    " they are in, on the page of its version."
+)
 
 
 def make(shot: Snapshot, ask: Ask) -> rows.RowsPage:
@@ -33,8 +37,9 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
     if not may_read(request):
         return failures.page(403, "Not from there", "Only a person who follows a link reads rows.")
     wanted = await run_in_threadpool(rows.wanted, shot, ask)
-    cut = not route.is_json and not wanted.row
-    question = await run_in_threadpool(lambda: rows.question(shot, ask, wanted, cut=cut))
+    question = await run_in_threadpool(
+        lambda: rows.question(shot, ask, wanted, is_whole=route.is_json)
+    )
     runner = asking.runner_of(request)
     try:
         job = runner.ask(question)
@@ -49,6 +54,8 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
         said = job.failure.text if job.failure else "Nobody waited for them."
         status = asking.status_of(job.failure)
         return failures.page(status, "No rows", said, back=ask.link("/"))
+    if job.answer.cut == "bytes":
+        return failures.page(422, "Too much for a page", _TOO_MUCH, back=ask.link("/"))
     if route.is_json:
         return await run_in_threadpool(_encoded, shot, wanted, job)
     away = asking.away_of(request)

@@ -9,7 +9,7 @@ from typing import Any
 from lake.browser.ask import Ask
 from lake.browser.pages.sql import Column, columns_of
 from lake.browser.snapshot import Snapshot
-from lake.browser.sql.runner import Answer, Question
+from lake.browser.sql.runner import CUT, Answer, Question
 from lake.browser.sql.sources import of_rows
 from lake.catalog.state import DataFile
 from lake.errors import InvalidAddress, NoSuchDataset, NoSuchVersion
@@ -18,6 +18,10 @@ from lake.query.sql import identifier, literal, qualified
 PER_PAGE = 50
 MOST = 10_000
 """Rows that are paged through where they are sorted or filtered: each page reads them anew."""
+_ALONE = 65_536
+_LEAST = 40
+_ROOM = 4 << 20
+"""Characters of all texts of a page: in JSON some take six bytes."""
 _ORIGIN = 2
 """Columns at the end of an answer that tell where each row lies."""
 
@@ -204,14 +208,22 @@ def _value(text: str) -> str:
     return literal(text)
 
 
-def question(shot: Snapshot, ask: Ask, of: Wanted, *, cut: bool) -> Question:
-    """Return the question that gives the rows."""
-    is_whole = bool(of.sort or of.column)
-    sources = of_rows(shot, of.dataset, of.files, is_whole=is_whole)
-    mark = (of.dataset, *(() if is_whole else (file.key for file in of.files)))
+def question(shot: Snapshot, ask: Ask, of: Wanted, *, is_whole: bool) -> Question:
+    """Return the question that gives the rows; on a page their texts are cut."""
+    reads_all = bool(of.sort or of.column)
+    sources = of_rows(shot, of.dataset, of.files, is_whole=reads_all)
+    cut = 0 if is_whole else _cut(len(columns_of(shot, of.dataset)), is_one=bool(of.row))
+    mark = (of.dataset, *(() if reads_all else (file.key for file in of.files)))
     return Question(
         shot, of.sql, sources, cut=cut, rows=PER_PAGE + 1, mark=("rows", mark), home=ask.same()
     )
+
+
+def _cut(columns: int, *, is_one: bool) -> int:
+    """Return of how many characters texts are sent, so that an answer has room for all of them."""
+    cells = max(columns, 1) * (1 if is_one else PER_PAGE + 1)
+    most = _ALONE if is_one else CUT
+    return max(_LEAST, min(most, _ROOM // cells))
 
 
 def document(shot: Snapshot, of: Wanted, answer: Answer) -> RowsPage:

@@ -32,7 +32,6 @@ from typing import Any, BinaryIO
 import duckdb
 
 PER_FRAME = 50
-CUT = 1024
 _MORE = 1 << 30
 _SIMPLE = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|BOOLEAN|FLOAT|DOUBLE")
 _BEGIN = (
@@ -201,14 +200,14 @@ def read(found: Any, columns: list[list[str]], job: dict[str, Any], out: Pipe) -
     out.tell(b"D", {"rows": rows, "cut": cut})
 
 
-def _shown(place: int, is_text: bool, cut: bool) -> str:
+def _shown(place: int, is_text: bool, cut: int) -> str:
     if not is_text:
         return f"#{place}"
     value = f"CAST(#{place} AS VARCHAR)"
     if not cut:
         return value
     long = f"length({value})"
-    return f"left({value}, {CUT}), CASE WHEN {long} > {CUT} THEN {long} END"
+    return f"left({value}, {cut}), CASE WHEN {long} > {cut} THEN {long} END"
 
 
 def _merged(row: Sequence[Any], texts: Sequence[bool]) -> list[Any]:

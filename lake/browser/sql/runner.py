@@ -23,6 +23,7 @@ Format = Literal["rows", "csv", "safe", "parquet"]
 Kind = Literal[
     "refused", "error", "lake", "time", "memory", "bytes", "gone", "stopped", "damaged", "away"
 ]
+CUT = 1024
 _UNREAD = "Failed to read file"
 _LEFT_OUT = "A query whose conditions leave its partition out is answered."
 _DAMAGED = (
@@ -42,7 +43,7 @@ class Question:
     Attributes:
         sources: gives what is behind the tables that the query names.
         sort: the number of the column to sort by, from 1; negative: the other way; 0: as it comes.
-        cut: whether long texts are cut.
+        cut: of how many characters a text is sent; 0: of all.
         mark: what else tells it from others with the same text.
         home: the address that shows it.
     """
@@ -52,7 +53,7 @@ class Question:
     sources: Callable[[Iterable[Sequence[str]]], Sources]
     format: Format = "rows"
     sort: int = 0
-    cut: bool = True
+    cut: int = CUT
     rows: int = 0
     mark: Hashable = None
     home: str = "/sql"
