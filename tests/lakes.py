@@ -1,20 +1,27 @@
 """Small real lakes: rows landed from a SELECT, models written beside them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from lake import layout
+from lake.catalog.entries import Column, File, Landed, Replace, schema_id
+from lake.catalog.ids import commit_id
+from lake.catalog.publish import Draft, publish
+from lake.catalog.state import State
 from lake.config import Config, TableConfig, Warehouse
 from lake.lake import Lake
 from lake.landing.order import Landing
 from lake.opening import init, open_lake
 from lake.query.sql import literal
+from lake.schema.admit import prepare
 
 
 def new_lake(
@@ -59,6 +66,25 @@ def land(lk: Lake, dataset: str, select: str, **partition: str) -> Landing:
     """Land what a SELECT gives, such as `FROM (VALUES (1, 'a')) t(id, name)`."""
     path = parquet(lk.config.root / "given.parquet", select)
     return lk.land(path, dataset=dataset, partition=partition)
+
+
+def publish_partitions(lk: Lake, dataset: str, texts: Iterable[str]) -> None:
+    """Publish partitions of ten rows each in one commit, without the files that hold them."""
+    schema = (Column("id", "BIGINT"),)
+    now, digest = datetime.now(UTC), "0" * 64
+    changes = []
+    for text in texts:
+        folder = layout.version(dataset, text, at=now, content=digest, commit_id="0")
+        file = File(f"{folder}rows.parquet", 1000, digest, 10, schema_id(schema))
+        changes.append(Replace(dataset, text, (file,), digest, Landed(now.isoformat())))
+
+    def plan(head: State) -> Draft:
+        schemas = {schema_id(schema): schema}
+        head.prefetch((change.dataset, change.partition) for change in changes)
+        prepare(lk.log, head, changes, schemas)
+        return Draft(changes, schemas)
+
+    publish(lk.log, lk.state, plan, commit_id=commit_id(lk.log.clock()))
 
 
 def model(lk: Lake, name: str, select: str, *header: str) -> Path:

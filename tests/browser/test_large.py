@@ -1,12 +1,14 @@
 """Cells of ten megabytes and very many partitions: pages stay small, whole values can be had."""
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from urllib.parse import quote
 
 import pytest
 
+from lake.browser.known import MOST as MOST_LINES
 from tests.browser.site import Site, site
-from tests.lakes import land, shared_lake
+from tests.lakes import land, publish_partitions, shared_lake
 
 MANY = 10_000_000
 TEXT = f"repeat('x', {MANY})"
@@ -80,3 +82,33 @@ def test_what_has_no_room_in_an_answer_is_told_and_never_left_out(large: Site) -
 def test_a_page_of_many_long_cells_has_all_of_its_rows(large: Site) -> None:
     assert "Rows 1 to 50 of 60" in large.get("/raw/wide/rows")
     assert "Rows 51 to 60 of 60" in large.get("/raw/wide/rows?page=2")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """As many partitions as are looked at one by one, and more: periods and plain names."""
+    with shared_lake(tmp_path_factory) as lk:
+        days = [f"day={date(1969, 7, 20) + timedelta(number)}" for number in range(MOST_LINES)]
+        publish_partitions(lk, "raw.days", days)
+        names = [f"{quote('place=日本語 ' + str(number), safe='=')}" for number in range(3000)]
+        publish_partitions(lk, "raw.names", names)
+        with site(lk) as served:
+            yield served
+
+
+@pytest.mark.parametrize("tab", ["", "/columns", "/versions", "/versions?page=7", "/checks"])
+@pytest.mark.parametrize("name", ["days", "names"])
+def test_a_dataset_of_very_many_partitions_has_small_pages(many: Site, name: str, tab: str) -> None:
+    assert len(many.get(f"/raw/{name}{tab}").encode()) < MOST
+
+
+@pytest.mark.parametrize("path", ["/", "/commits", "/commits/1", "/commits/2", "/runs", "/sql"])
+def test_pages_that_name_very_many_partitions_are_small(many: Site, path: str) -> None:
+    assert len(many.get(path).encode()) < MOST
+    assert many.json("/commits/1")["total"] == MOST_LINES
+
+
+def test_very_many_missing_files_are_one_line(many: Site) -> None:
+    answer = many.client.get("/sql.json?sql=FROM%20raw.days", headers=HERE)
+    assert (answer.status_code, len(answer.content) < 2000) == (502, True)
+    assert "is missing" in answer.json()["error"]

@@ -12,6 +12,8 @@ from lake.operations.history import Span, bounds
 from lake.query.sql import literal
 
 PER_PAGE = 50
+_VERSIONS = 300
+"""And notes of one commit on its page."""
 _COMMITS = """
 SELECT c.commit, c.committed_at, c.author, c.message, c.changes, m.run,
   coalesce(v.datasets, []) AS datasets, coalesce(v.rows, 0) AS rows
@@ -171,7 +173,7 @@ def make_one(shot: Snapshot, ask: Ask) -> CommitPage:
     versions = shot.rows(
         "SELECT dataset, partition, version, action, rows, rejected, bytes, source, held,"
         f" count(*) OVER () AS total FROM every_version WHERE commit = {number}"
-        " ORDER BY dataset, partition LIMIT 500"
+        f" ORDER BY dataset, partition LIMIT {_VERSIONS}"
     )
     total = versions[0].pop("total") if versions else 0
     for row in versions[1:]:
@@ -198,7 +200,7 @@ def _notes(shot: Snapshot, number: int) -> list[dict[str, Any]]:
         " coalesce(note->>'partition', note->>'scope', '') AS partition, note->>'name' AS check,"
         " note->>'failed' AS failed, note->>'column' AS column, note->>'was' AS was,"
         " note->>'is' AS became, note->>'table' AS table, note->>'loaded' AS loaded"
-        f" FROM meta._notes WHERE commit = {number} LIMIT 500"
+        f" FROM meta._notes WHERE commit = {number} LIMIT {_VERSIONS}"
     )
 
 
