@@ -1,18 +1,16 @@
 """The profiles of datasets, kept beyond a commit: most commits leave most datasets as they are."""
 
 import threading
-from collections import OrderedDict
 from datetime import datetime
-from typing import Any
 
+from lake.browser.kept import Kept
 from lake.browser.snapshot import Snapshot
 from lake.operations.profiles import Profiles, column_profiles
 from lake.schema.admit import crowd
 
 NEWEST = 200
 """Files whose profiles are read: those of the last partitions."""
-_KEPT = 256
-_found: OrderedDict[Any, Profiles] = OrderedDict()
+_found = Kept(64 << 20)
 _lock = threading.Lock()
 
 
@@ -29,8 +27,8 @@ def profiles(shot: Snapshot, name: str, now: datetime) -> Profiles:
     key = (shot.lake.url, state.lake, name, state.datasets[name].changed_in, declared)
     with _lock:
         if key in _found:
-            _found.move_to_end(key)
-            return _found[key]
+            kept: Profiles = _found[key]
+            return kept
     minute = now.replace(second=0, microsecond=0)
     found = shot.memo(
         ("profiles", name, minute), lambda: column_profiles(shot.lake, name, newest=NEWEST)
@@ -38,6 +36,4 @@ def profiles(shot: Snapshot, name: str, now: datetime) -> Profiles:
     if not found.missing:
         with _lock:
             _found[key] = found
-            while len(_found) > _KEPT:
-                _found.popitem(last=False)
     return found

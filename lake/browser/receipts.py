@@ -14,8 +14,6 @@ from lake.errors import LogDamaged, NoSuchDataset, NoSuchPartition, NoSuchVersio
 from lake.query.sql import literal
 
 _RECEIPT_BYTES = 1 << 20
-_MOST_KEPT = 2000
-"""Of changes of one commit: other versions of it are asked for next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +120,7 @@ def _changes(shot: Snapshot, number: int) -> Sequence[Change]:
     for entry in shot.lake.state.tail:
         if entry.commit == number:
             return entry.changes
-    kept: list[Sequence[Change]] = shot.memo(("changes", number), list)
-    if kept:
-        return kept[0]
-    found = _entry(shot, number).changes
-    if len(found) <= _MOST_KEPT:
-        kept.append(found)
-    return found
+    return shot.memo(("changes", number), lambda: _entry(shot, number).changes)
 
 
 def _entry(shot: Snapshot, number: int) -> Entry:

@@ -3,12 +3,12 @@
 import tempfile
 import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
+from lake.browser.kept import Kept
 from lake.catalog import tables
 from lake.catalog.state import State
 from lake.lake import Lake
@@ -16,7 +16,8 @@ from lake.query import meta
 from lake.query.sql import literal
 
 T = TypeVar("T")
-_KEPT = 256
+_KEPT_BYTES = 256 << 20
+"""Of what was worked out at a commit; the files of 600,000 partitions take as much."""
 _ROOM_MB = 128
 """Per 100,000 versions, and what smaller lakes get, too; what has no room is spilled."""
 _FRUGAL = {
@@ -38,7 +39,7 @@ class Snapshot:
         self.lake = lake
         self.commit = lake.commit
         self._lock = threading.Lock()
-        self._memo: OrderedDict[Any, Any] = OrderedDict()
+        self._memo = Kept(_KEPT_BYTES)
         self._locks: dict[Any, threading.Lock] = {}
 
     @property
@@ -101,7 +102,6 @@ class Snapshot:
         """Return what `make` gave for `key`; it is asked once, also by many at a time."""
         with self._lock:
             if key in self._memo:
-                self._memo.move_to_end(key)
                 return cast(T, self._memo[key])
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
@@ -115,6 +115,4 @@ class Snapshot:
                     self._locks.pop(key, None)
             with self._lock:
                 self._memo[key] = made
-                while len(self._memo) > _KEPT:
-                    self._memo.popitem(last=False)
             return made

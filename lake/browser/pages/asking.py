@@ -31,6 +31,11 @@ SOON_S = 2.0
 """How long a page waits for its answer before it says that it does."""
 _LOOK_S = 0.2
 _PLACES = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth")
+Charted = tuple[choose.Chart | None, charts.Drawing | None, list[tuple[str, str]]]
+_MOST_DRAWN = 8
+"""Charts that are kept of an answer: any two of its columns can be asked for."""
+_CHARTED_BYTES = 8 << 20
+"""Of an answer: as objects, its rows take many times as much."""
 _STATUSES: Mapping[Kind, int] = {
     "refused": 400,
     "error": 400,
@@ -209,25 +214,37 @@ def _as_json(document: page.SqlPage, parts: Sequence[bytes]) -> Iterator[bytes]:
 def _drawn(
     request: Request, shot: Snapshot, ask: Ask, document: page.SqlPage, job: Job
 ) -> Response:
-    asked = (ask.get("chart"), ask.get("x"), ask.get("y"))
-    if asked not in job.memo:
-        job.memo[asked] = _chart(job, *asked)
-    chart, drawing, kinds = job.memo[asked]
+    chart, drawing, kinds = charted(job, ask.get("chart"), ask.get("x"), ask.get("y"))
     # A long query stands in several links, too.
     most, room = (20, 35_000) if len(document.sql) < page.SHORT else (10, 15_000)
     columns = job.answer.columns if job.answer else []
     seen_columns = window(ask, columns, document.rows, most=most, room=room)
-    values = {"chart": chart, "drawing": drawing, "kinds": kinds, "window": seen_columns}
+    values: dict[str, Any] = {
+        "chart": chart,
+        "drawing": drawing,
+        "kinds": kinds,
+        "window": seen_columns,
+    }
     return _page(request, shot, ask, document, **values)
 
 
-def _chart(
-    job: Job, kind: str, x: str, y: str
-) -> tuple[choose.Chart | None, charts.Drawing | None, list[tuple[str, str]]]:
+def charted(job: Job, *asked: str) -> Charted:
+    """Return the chart of an answer: kind, x and y as asked for, or as they suit."""
+    drawn: Charted | None = job.drawn.get(asked)
+    if drawn is None:
+        drawn = _chart(job, *asked)
+        if len(job.drawn) >= _MOST_DRAWN:
+            job.drawn.clear()
+        job.drawn[asked] = drawn
+    return drawn
+
+
+def _chart(job: Job, kind: str, x: str, y: str) -> Charted:
     assert job.answer
-    columns, rows = job.answer.columns, job.answer.every()
-    if len(columns) > choose.MOST_COLUMNS or len(rows) < 2:
+    columns = job.answer.columns
+    if len(columns) > choose.MOST_COLUMNS or job.weight > _CHARTED_BYTES or job.answer.rows < 2:
         return None, None, []
+    rows = job.answer.every()
     suiting = [one for one in choose.KINDS if choose.suits(columns, rows, one)]
     kinds: list[tuple[str, str]] = [(one, one.capitalize()) for one in suiting]
     chart = choose.asked(columns, rows, kind, x, y)

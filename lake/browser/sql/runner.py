@@ -119,7 +119,8 @@ class Job:
     waiting: int = 0
     """Requests that wait for it."""
     is_stopped: bool = False
-    memo: dict[Hashable, Any] = field(default_factory=dict)
+    drawn: dict[Hashable, Any] = field(default_factory=dict)
+    """Charts of the answer."""
 
     def is_over(self) -> bool:
         """Whether there is an answer, or a failure."""
