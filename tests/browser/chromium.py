@@ -1,5 +1,6 @@
 """A real Chromium, found on this machine or installed; and what a page did in it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _OF_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -43,15 +44,20 @@ def started() -> Iterator[Browser]:
 
     Skips the test where there is none and none can be installed.
     """
-    place = found()
-    if place is None:
-        pytest.skip("there is no Chromium here: install one (Debian: apt install chromium)")
+    place = _place()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=place, args=_SWITCHES)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def _place() -> str:
+    place = found()
+    if place is None:
+        pytest.skip("there is no Chromium here: install one (Debian: apt install chromium)")
+    return place
 
 
 @dataclass(slots=True)
@@ -93,14 +99,36 @@ def tab(browser: Browser, url: str, *, theme: Theme = "light", width: int = 1300
         color_scheme=theme, viewport={"width": width, "height": 900}, accept_downloads=True
     )
     try:
-        made = Tab(context.new_page(), url)
-        made.page.on("console", lambda message: made.said.append(message.text))
-        made.page.on("pageerror", lambda error: made.said.append(str(error)))
-        made.page.on("dialog", lambda dialog: _surprised(made, dialog))
-        made.page.on("request", lambda request: made.asked.append(request.url))
-        yield made
+        yield _watched(Tab(context.new_page(), url))
     finally:
         context.close()
+
+
+@contextmanager
+def storing_nothing(browser: Browser, url: str, profile: Path) -> Iterator[Tab]:
+    """Open a tab in a profile whose settings refuse pages cookies and storage."""
+    settings = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (profile / "Default").mkdir()
+    (profile / "Default" / "Preferences").write_text(json.dumps(settings))
+    context = browser.browser_type.launch_persistent_context(
+        profile, executable_path=_place(), args=_SWITCHES
+    )
+    try:
+        it = _watched(Tab(context.pages[0], url))
+        it.go("/")
+        with pytest.raises(Error, match="Access is denied"):
+            it.page.evaluate("localStorage")
+        yield it
+    finally:
+        context.close()
+
+
+def _watched(made: Tab) -> Tab:
+    made.page.on("console", lambda message: made.said.append(message.text))
+    made.page.on("pageerror", lambda error: made.said.append(str(error)))
+    made.page.on("dialog", lambda dialog: _surprised(made, dialog))
+    made.page.on("request", lambda request: made.asked.append(request.url))
+    return made
 
 
 def _surprised(made: Tab, dialog: Any) -> None:

@@ -1,10 +1,12 @@
 """The pages in a real Chromium: nothing on the console, nobody else asked, axe-core content."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.addresses import EVERY
-from tests.browser.chromium import Theme, tab
+from tests.browser.chromium import Theme, storing_nothing, tab
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.xdist_group("chromium")
@@ -46,6 +48,49 @@ def test_the_keyboard_leads_everywhere(chromium: Browser, pages: Site) -> None:
         it.page.wait_for_url("**/commits/4")
         it.page.keyboard.press("y")
         it.page.wait_for_url("**/commits/4?at=6")
+        it.page.keyboard.press("?")
+        assert it.page.get_by_role("dialog").is_visible()
+        it.is_calm()
+
+
+def test_keys_of_one_character_are_switched_off_and_that_is_remembered(
+    chromium: Browser, pages: Site
+) -> None:
+    with tab(chromium, pages.url) as it:
+        it.go("/commits")
+        it.page.get_by_role("link", name="keyboard: ?").click()
+        switch = it.page.get_by_role("checkbox", name="Keys of a single character")
+        assert it.complaints() == []
+        assert switch.is_checked()
+        switch.press("Space")
+        it.page.keyboard.press("Escape")
+        for path in ("/commits", "/runs"):
+            it.go(path)
+            for key in ("g", "l", "j", "y", "/", "?"):
+                it.page.keyboard.press(key)
+            assert it.page.url == f"{pages.url}{path}"
+            assert it.page.evaluate("document.activeElement === document.body")
+            assert it.page.get_by_role("dialog").count() == 0
+        it.page.get_by_role("link", name="keyboard: ?").press("Enter")
+        switch.check()
+        it.page.get_by_role("button", name="Close").click()
+        it.page.keyboard.press("g")
+        it.page.keyboard.press("c")
+        it.page.wait_for_url("**/commits")
+        it.is_calm()
+
+
+def test_keys_are_switched_off_for_a_page_where_nothing_may_be_stored(
+    chromium: Browser, pages: Site, tmp_path: Path
+) -> None:
+    with storing_nothing(chromium, pages.url, tmp_path) as it:
+        it.go("/commits")
+        it.page.keyboard.press("?")
+        it.page.get_by_role("checkbox").uncheck()
+        it.page.keyboard.press("Escape")
+        it.page.keyboard.press("?")
+        assert not it.page.get_by_role("dialog").is_visible()
+        it.go("/commits")
         it.page.keyboard.press("?")
         assert it.page.get_by_role("dialog").is_visible()
         it.is_calm()
