@@ -26,7 +26,7 @@ from lake.browser.snapshot import Snapshot
 from lake.browser.sql.limits import Limits
 from lake.browser.sql.runner import Runner
 from lake.browser.window import Window
-from lake.errors import LakeError, NoSuchDataset
+from lake.errors import InvalidAddress, LakeError, NoSuchDataset, NoSuchVersion
 from lake.landing.sources import sources
 from lake.version import VERSION
 
@@ -108,15 +108,16 @@ class App:
         path = request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or "/"
         refused = self.guard.refusal(request.method, headers)
         if refused:
-            return failures.page(403, "Not from there", refused)
+            return failures.page(403, "Not from there", refused, _ask(request, path, {}))
         if path.startswith("/assets/"):
-            return _asset(path)
+            return _asset(request, path)
         if path == "/login":
             return await login.answer(request, self.guard)
         if not self.guard.lets_in(headers, peer):
             return login.asked(request, path)
         if request.method not in ("GET", "HEAD"):
-            return failures.page(405, "Only to look at", "Nothing can be written here.")
+            text = "Nothing can be written here."
+            return failures.page(405, "Only to look at", text, _ask(request, path, {}))
         try:
             return await self._page(request, path)
         except LakeError as error:
@@ -130,17 +131,19 @@ class App:
         route = resolve(path)
         try:
             shot = self.window.at(ask.at)
+        except (NoSuchVersion, InvalidAddress):
+            ask = replace(ask, at="")  # its links would all fail there
         except LakeError:
-            ask = replace(ask, at="")
+            pass
         else:
             if isinstance(error, NoSuchDataset) and route and "dataset" in route.places:
                 found = former(shot, self.window.head(), ask, route.places["dataset"])
-        return failures.of(error, ask, found, is_json=path.endswith(".json"))
+        return failures.of(error, ask, found)
 
     async def _page(self, request: Request, path: str) -> Response:
         route = resolve(path)
         if route is None:
-            return failures.page(404, "No such page", "Look at the address.")
+            return failures.unknown(_ask(request, path, {}))
         ask = _ask(request, path.removesuffix(".json") if route.is_json else path, route.places)
         special = pages.SPECIAL.get(route.name)
         if special:
@@ -202,10 +205,10 @@ def _caching(tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": _ASK_AGAIN, "Vary": "Cookie"}
 
 
-def _asset(path: str) -> Response:
+def _asset(request: Request, path: str) -> Response:
     name = path.rpartition("/")[2]
     if name not in ASSETS or path != asset_path(name):
-        return failures.page(404, "No such page", "Look at the address.")
+        return failures.unknown(_ask(request, path, {}))
     return Response(asset(name), media_type=ASSETS[name], headers={"Cache-Control": _FOREVER})
 
 
@@ -225,6 +228,7 @@ def application(window: Window, guard: Guard, limits: Limits | None = None) -> A
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    response = failures.page(500, "That went wrong", "The server's own output says what happened.")
+    text = "The server's own output says what happened."
+    response = failures.page(500, "That went wrong", text, _ask(request, "/", {}))
     response.headers.update(HEADERS)
     return response

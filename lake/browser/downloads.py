@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from lake import objects
 from lake.browser import failures
+from lake.browser.ask import Ask
 from lake.browser.pages.stored import size_of
 from lake.browser.previews import image_type
 from lake.browser.snapshot import Snapshot
@@ -21,13 +22,15 @@ _MOST_OF_A_PICTURE = 32 << 20
 _ALONE = "sandbox; default-src 'none'"
 
 
-def picture(shot: Snapshot, key: str) -> Response:
+def picture(shot: Snapshot, ask: Ask) -> Response:
     """Answer with a picture: only where its own bytes say that it is one, and as nothing else."""
+    key = ask.get("key")
     byte_count = size_of(shot, key)
     store = shot.lake.log.store
     media_type = image_type(objects.piece(store, key, 0, 16)) if byte_count else ""
     if not media_type or byte_count > _MOST_OF_A_PICTURE:
-        return failures.page(404, "No picture", "These bytes are no picture that is shown here.")
+        text = "These bytes are no picture that is shown here."
+        return failures.page(404, "No picture", text, ask)
     headers = {"Content-Security-Policy": _ALONE, "Cache-Control": "private, no-cache"}
     body = iterate_in_threadpool(objects.pieces(store, key, length=PIECE))
     return StreamingResponse(body, media_type=media_type, headers=headers)

@@ -1,7 +1,7 @@
 """Pages for what cannot be shown: what happened, and what to do; no path, secret or stack."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -11,12 +11,15 @@ from lake.browser.document import encoded
 from lake.browser.former import NOTHING, Former, Way
 from lake.browser.render import render
 
-_MISSING = (
-    errors.NoSuchDataset,
-    errors.NoSuchPartition,
-    errors.NoSuchVersion,
-    errors.InvalidName,
-)
+_RETRY_S = {429: 5, 503: 10}
+_LONGEST, _LONGEST_AT = 2000, 80
+"""Characters of an address, and of a commit, a tag or a time, that links of the page repeat."""
+_MISSING: dict[type[errors.LakeError], str] = {
+    errors.NoSuchDataset: "No such dataset",
+    errors.NoSuchPartition: "No such partition",
+    errors.NoSuchVersion: "No such version or commit",
+    errors.InvalidName: "No such name",
+}
 _WORDS: dict[type[errors.LakeError], tuple[int, str, str]] = {
     errors.LakeTooNew: (
         503,
@@ -54,45 +57,65 @@ _WORDS: dict[type[errors.LakeError], tuple[int, str, str]] = {
 }
 
 
-def of(
-    error: errors.LakeError, ask: Ask, former: Former = NOTHING, *, is_json: bool = False
-) -> Response:
-    """Return the page about an error of the lake's, or its JSON."""
+def of(error: errors.LakeError, ask: Ask, former: Former = NOTHING) -> Response:
+    """Return the page about an error of the lake's, or its JSON where that was asked for."""
     status, title, text = _told(error)
-    text = former.text or text
-    if is_json:
-        said = {"status": status, "title": title, "text": text, "ways": former.ways}
-        headers = {"Cache-Control": "no-store"}
-        return Response(encoded(said), status, media_type="application/json", headers=headers)
-    return page(status, title, text, back=ask.link("/"), ways=former.ways)
+    return page(status, title, former.text or text, ask, ways=former.ways)
 
 
 def _told(error: errors.LakeError) -> tuple[int, str, str]:
     for kind, said in _WORDS.items():
         if isinstance(error, kind):
             return said
-    if isinstance(error, _MISSING):
-        return 404, "Not there", _sentence(error)
+    for missing, title in _MISSING.items():
+        if isinstance(error, missing):
+            return 404, title, _sentence(error)
     if isinstance(error, errors.InvalidAddress):
-        return 400, "That cannot be", _sentence(error)
+        return 400, "The address says what cannot be", _sentence(error)
     return 500, "That went wrong", "The server's own output says what happened."
 
 
 def page(
-    status: int, title: str, text: str, *, back: str = "/", ways: Sequence[Way] = ()
+    status: int, title: str, text: str, ask: Ask, *, back: str = "", ways: Sequence[Way] = ()
 ) -> Response:
-    """Return a page that says what cannot be shown, and `ways` to what can."""
-    ask = Ask("/", {}, datetime.now(UTC))
-    body = render("failure", ask, status=status, title=title, text=text, back=back, ways=ways)
-    headers = {"Cache-Control": "no-store"}
-    if status == 503:
-        headers["Retry-After"] = "10"
+    """Return a page that says what cannot be shown, with ways to go on; of the lake it needs none.
+
+    Args:
+        status: of the answer; of what passes, the page tells when to ask again, and does.
+        title: what happened.
+        text: more of that, and what to do.
+        ask: what was asked for; where its path ends in `.json`, JSON is returned.
+        back: where the page leads back to; `""`: to the lake.
+        ways: to what there is in its place.
+    """
+    retry_s = _RETRY_S.get(status, 0)
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": str(retry_s)} if retry_s else {})
+    if ask.path.endswith(".json"):
+        said = {"status": status, "title": title, "text": text, "ways": ways}
+        return Response(encoded(said), status, media_type="application/json", headers=headers)
+    ask = _harmless(ask)
+    values = {"status": status, "title": title, "text": text, "retry_s": retry_s, "nav": ""}
+    body = render("failure", ask, back=back or ask.link("/"), ways=ways, **values)
     return Response(
         body.encode(errors="replace"),
         status,
         media_type="text/html; charset=utf-8",
         headers=headers,
     )
+
+
+def unknown(ask: Ask) -> Response:
+    """Return the page of an address that means none."""
+    text = "No page has this address: look whether it is written as it should be."
+    return page(404, "No such page", text, ask)
+
+
+def _harmless(ask: Ask) -> Ask:
+    """Return what was asked for as links may hold it: short, and of this server."""
+    path = f"/{ask.path.lstrip('/' + chr(92))}"  # two of them would begin another host's name
+    at = ask.at if len(ask.at) <= _LONGEST_AT else ""
+    is_long = len(path) + sum(map(len, ask.query.values())) > _LONGEST
+    return replace(ask, path="/", query={}, at=at) if is_long else replace(ask, path=path, at=at)
 
 
 def _sentence(error: errors.LakeError) -> str:

@@ -32,7 +32,7 @@ async def answer(request: Request, guard: Guard) -> Response:
     async for part in request.stream():
         body += part
         if len(body) > _LONGEST_FORM:
-            return failures.page(413, "Too much", "A token is a short text.")
+            return failures.page(413, "Too much", "A token is a short text.", _ask())
     try:
         form = parse_qs(body.decode("latin-1"), max_num_fields=20)
     except ValueError:
@@ -62,6 +62,10 @@ def _inside(to: str) -> str:
 
 
 def _page(status: int, to: str, wrong: str) -> Response:
-    body = render("login", Ask("/", {}, datetime.now(UTC)), to=to, wrong=wrong)
+    body = render("login", _ask(), to=to, wrong=wrong)
     headers = {"Cache-Control": "no-store"}
     return Response(body.encode(), status, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _ask() -> Ask:
+    return Ask("/", {}, datetime.now(UTC))

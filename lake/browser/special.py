@@ -71,7 +71,7 @@ async def of_object(request: Request, shot: Snapshot, ask: Ask, route: Route) ->
         name, store = key.rpartition("/")[2], shot.lake.log.store
         return downloads.attached(request, store, key, name, byte_count)
     if ask.get("image"):
-        return await run_in_threadpool(downloads.picture, shot, key)
+        return await run_in_threadpool(downloads.picture, shot, ask)
     return None
 
 
@@ -79,7 +79,7 @@ async def of_diff(request: Request, shot: Snapshot, ask: Ask, route: Route) -> R
     """Compare before the page is made: one comparison at a time; or answer with its rows as CSV."""
     if not may_read(request):
         text = "Another site's page asked for this comparison: open its address to make it."
-        return failures.page(403, "Not from there", text)
+        return failures.page(403, "Not from there", text, ask)
     try:
         found = await run_in_threadpool(compare, shot, *diff.sides(ask), diff.key_of(ask))
     except Busy:
@@ -87,7 +87,7 @@ async def of_diff(request: Request, shot: Snapshot, ask: Ask, route: Route) -> R
             503,
             "Another comparison is running",
             "One is made at a time. This page asks again by itself.",
-            back=ask.link("/"),
+            ask,
         )
     if not ask.get("csv"):
         return None

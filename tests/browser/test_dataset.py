@@ -256,7 +256,7 @@ def test_what_a_model_builds_is_profiled_as_what_lands_is(pages: Site) -> None:
 @pytest.mark.parametrize("name", ["raw/gone", "raw/never", "curated/broken", "raw/Not-A-Name"])
 def test_a_dataset_that_is_not_there_is_a_page_that_says_so(people: Site, name: str) -> None:
     for tab in ("", "/columns", "/versions", "/checks"):
-        assert "Not there" in people.get(f"/{name}{tab}", 404)
+        assert "No such dataset" in people.get(f"/{name}{tab}", 404)
 
 
 def test_a_partition_that_was_taken_away_is_missing_and_says_so(tmp_path: Path) -> None:

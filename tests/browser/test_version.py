@@ -133,7 +133,7 @@ def test_a_damaged_file_is_told_with_both_hashes_and_never_given_whole(
         path.write_bytes(whole + b"more")
         assert "A file is damaged" in pages.get(said["downloads"][0]["link"], 502)
         path.unlink()
-        assert "Not there" in pages.get(said["downloads"][0]["link"], 404)
+        assert "No such version" in pages.get(said["downloads"][0]["link"], 404)
     with site(lk) as pages:
         assert pages.json("/raw/zones/v1?verify=1")["files"]["shown"][0]["state"] == "missing"
 

@@ -1,5 +1,5 @@
 // Keys: / search, g and l b c r s for pages, j k rows, [ ] older and newer, y pins the address to
-// the commit, ? says them, and there they can be switched off.
+// the commit, ? says them, and there they can be switched off. A page about what passes asks again.
 (() => {
   const pages = { l: '/', b: '/bucket', c: '/commits', r: '/runs', s: '/sql' };
   const at = new URLSearchParams(location.search).get('at');
@@ -50,6 +50,12 @@
     const box = document.getElementById('keys') || dialog();
     if (box.open) box.close(); else box.showModal();
   };
+  const retry = 1000 * document.body.dataset.retry;
+  const look = async () => {
+    const got = await fetch(location.href).catch(() => null);
+    if (got && got.status !== 503 && got.status !== 429) location.reload(); else setTimeout(look, retry);
+  };
+  if (retry) setTimeout(look, retry);
   document.getElementById('help')?.addEventListener('click', (ev) => { ev.preventDefault(); help(); });
   const keys = {
     '/': () => document.getElementById('q')?.focus(),

@@ -73,7 +73,7 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
     try:
         job = job or runner.ask(question)
     except Full as full:
-        return busy(str(full))
+        return busy(str(full), ask)
     await over(request, job, most=runner.limits.seconds * 99 if route.is_json else SOON_S)
     if not job.is_over():
         return await run_in_threadpool(waiting, request, shot, ask, job, "sql")
@@ -83,7 +83,7 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
 async def file(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response:
     """Answer with the whole answer as a file."""
     if route.is_json or not ask.get("sql").strip():
-        return failures.page(404, "No such page", "Look at the address.")
+        return failures.unknown(ask)
     kind: Format = "parquet" if route.name == "sql_parquet" else "csv"
     if kind == "csv" and ask.get("safe") == "1":
         kind = "safe"
@@ -94,12 +94,12 @@ async def file(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Resp
     try:
         job = runner.ask(question)
     except Full as full:
-        return busy(str(full))
+        return busy(str(full), ask)
     await over(request, job, most=runner.limits.seconds * 99)
     runner.forget(job)
     if job.answer is None:
         said = job.failure.text if job.failure else "Nobody waited for it."
-        return failures.page(status_of(job.failure), "No file", said, back=question.home)
+        return failures.page(status_of(job.failure), "No file", said, ask, back=question.home)
     return _download(b"".join(job.answer.parts), f"query-{shot.commit}.{_KINDS[kind]}")
 
 
@@ -135,12 +135,9 @@ async def over(request: Request, job: Job, *, most: float) -> None:
         job.waiting -= 1
 
 
-def busy(said: str) -> Response:
+def busy(said: str, ask: Ask) -> Response:
     """Return the page that asks for patience."""
-    text = f"{said}. Try again in a moment."
-    response = failures.page(429, "Many are asking", text)
-    response.headers["Retry-After"] = "5"
-    return response
+    return failures.page(429, "Many are asking", f"{said}. Try again in a moment.", ask)
 
 
 def waiting(request: Request, shot: Snapshot, ask: Ask, job: Job, nav: str) -> Response:

@@ -35,7 +35,8 @@ def make(shot: Snapshot, ask: Ask) -> rows.RowsPage:
 async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response:
     """Answer with rows, or with one, or say that they are being read."""
     if not may_read(request):
-        return failures.page(403, "Not from there", "Only a person who follows a link reads rows.")
+        text = "Only a person who follows a link reads rows."
+        return failures.page(403, "Not from there", text, ask)
     wanted = await run_in_threadpool(rows.wanted, shot, ask)
     question = await run_in_threadpool(
         lambda: rows.question(shot, ask, wanted, is_whole=route.is_json)
@@ -44,7 +45,7 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
     try:
         job = runner.ask(question)
     except Full as full:
-        return asking.busy(str(full))
+        return asking.busy(str(full), ask)
     most = runner.limits.seconds * 99 if route.is_json else asking.SOON_S
     await asking.over(request, job, most=most)
     if not job.is_over():
@@ -53,9 +54,9 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
         runner.forget(job)
         said = job.failure.text if job.failure else "Nobody waited for them."
         status = asking.status_of(job.failure)
-        return failures.page(status, "No rows", said, back=ask.link("/"))
+        return failures.page(status, "No rows", said, ask)
     if job.answer.cut == "bytes":
-        return failures.page(422, "Too much for a page", _TOO_MUCH, back=ask.link("/"))
+        return failures.page(422, "Too much for a page", _TOO_MUCH, ask)
     if route.is_json:
         return await run_in_threadpool(_encoded, shot, wanted, job)
     away = asking.away_of(request)
