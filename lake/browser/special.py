@@ -92,7 +92,7 @@ async def of_diff(request: Request, shot: Snapshot, ask: Ask, route: Route) -> R
     if not ask.get("csv"):
         return None
     if found.problem:
-        return failures.page(422, "Not compared here", found.problem, back=ask.link("/"))
+        return failures.page(422, "Not compared here", found.problem, ask)
     body = await run_in_threadpool(as_csv, found, ask)
     before, after = diff.sides(ask)
     name = f"{after.dataset} v{before.number} v{after.number}.csv"

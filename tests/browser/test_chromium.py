@@ -1,5 +1,6 @@
 """The pages in a real Chromium: nothing on the console, nobody else asked, axe-core content."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from playwright.sync_api import Browser
 
 from tests.browser.addresses import EVERY
 from tests.browser.chromium import Theme, storing_nothing, tab
-from tests.browser.site import Site
+from tests.browser.site import Site, site
+from tests.lakes import land, shared_lake
 
 pytestmark = pytest.mark.xdist_group("chromium")
 
@@ -28,6 +30,44 @@ def test_a_page_fits_a_phone(chromium: Browser, pages: Site, path: str) -> None:
     with tab(chromium, pages.url, width=390) as it:
         it.go(path)
         assert it.spills == 0
+
+
+@pytest.fixture(scope="module")
+def long_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    name = "a_dataset_with_a_name_that_somebody_chose_" * 2 + "one_day"
+    row = "1 AS id, {'vendor': 'v', 'nested': {'a_long_name': 1}} AS said_at_last, 'x' AS \"" + "שם " * 20
+    with shared_lake(tmp_path_factory) as lk:
+        land(lk, f"raw.{name}", f'SELECT {row}"', city="ירושלים/north" * 3)
+        with site(lk) as pages:
+            yield pages
+
+
+@pytest.mark.parametrize("tab_of", ["", "/rows", "/rows?row=1", "/columns", "/versions", "/checks"])
+def test_long_names_fit_a_phone(chromium: Browser, long_names: Site, tab_of: str) -> None:
+    name = long_names.json("/")["zones"][0]["datasets"][0]["name"].replace(".", "/")
+    with tab(chromium, long_names.url, width=390) as it:
+        for path in (f"/{name}{tab_of}", "/", "/commits", "/commits/1", "/runs", "/search?q=a"):
+            it.go(path)
+            assert (path, it.spills) == (path, 0)
+        it.is_calm()
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+def test_a_long_type_leaves_room_for_the_names_beside_the_editor(
+    chromium: Browser, long_names: Site, width: int
+) -> None:
+    name = long_names.json("/")["zones"][0]["datasets"][0]["name"]
+    with tab(chromium, long_names.url, width=width) as it:
+        it.go(f"/sql?sql=FROM%20{name}")
+        assert it.spills == 0
+        tree = it.page.locator("#tree").bounding_box()
+        for line in it.page.locator("#tree li").all():
+            column, kind = (line.locator(of).bounding_box() for of in ("bdi", "span"))
+            assert tree
+            assert column
+            assert kind
+            assert column["width"] >= 0.4 * (column["width"] + kind["width"])
+            assert kind["x"] + kind["width"] <= tree["x"] + tree["width"]
 
 
 def test_the_keyboard_leads_everywhere(chromium: Browser, pages: Site) -> None:

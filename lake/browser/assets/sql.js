@@ -41,7 +41,7 @@
     const columns = tables[one.dataset.table] || [], more = list.firstElementChild;
     list.prepend(...columns.slice(0, 200).map(([name, type]) => {
       const li = document.createElement('li'), bdi = document.createElement('bdi'), span = document.createElement('span');
-      bdi.textContent = name; span.textContent = type; li.append(bdi, span); return li;
+      bdi.textContent = name; span.textContent = span.title = type; li.append(bdi, span); return li;
     }));
     if (columns.length <= 200) more?.remove();
   }, true);

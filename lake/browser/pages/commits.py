@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lake.browser.ask import Ask
+from lake.browser.pages.receipt import place_of
 from lake.browser.snapshot import Snapshot
 from lake.errors import NoSuchVersion
 from lake.operations.history import Span, bounds
@@ -191,7 +192,9 @@ def make_one(shot: Snapshot, ask: Ask) -> CommitPage:
 
 def _or_nothing(row: dict[str, Any], name: str) -> Any:
     value = row[name]
-    return ("" if name == "source" else 0) if value is None else value
+    if name == "source":
+        return place_of(value or "")
+    return 0 if value is None else value
 
 
 def _notes(shot: Snapshot, number: int) -> list[dict[str, Any]]:
