@@ -35,7 +35,8 @@ def test_a_page_fits_a_phone(chromium: Browser, pages: Site, path: str) -> None:
 @pytest.fixture(scope="module")
 def long_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     name = "a_dataset_with_a_name_that_somebody_chose_" * 2 + "one_day"
-    row = "1 AS id, {'vendor': 'v', 'nested': {'a_long_name': 1}} AS said_at_last, 'x' AS \"" + "שם " * 20
+    kind = "{'vendor': 'v', 'nested': {'a_long_name': 1}} AS said_at_last"
+    row = f"1 AS id, {kind}, 'x' AS \"{'שם ' * 20}"
     with shared_lake(tmp_path_factory) as lk:
         land(lk, f"raw.{name}", f'SELECT {row}"', city="ירושלים/north" * 3)
         with site(lk) as pages:

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lake import layout
 from lake.lake import Lake
 from tests.browser.site import Site, site
-from tests.lakes import land, shared_lake
+from tests.lakes import land, new_lake, shared_lake
 
 PARTS = 30
 EACH = 40
@@ -149,3 +151,31 @@ def test_another_sites_page_reads_no_rows_but_a_link_from_there_does(site_: Site
 
 def test_a_dataset_that_is_not_there_has_no_rows(site_: Site) -> None:
     site_.get("/raw/nothing/rows", 404)
+
+
+def test_columns_with_a_profile_have_a_picture_over_their_rows(pages: Site) -> None:
+    text = pages.get("/raw/trips/rows?at=2")
+    link = '<a href="/raw/trips/columns?at=2&amp;column=fare"><svg class="mini" role="img"'
+    picture = text.partition(link)[2].partition("</a></th>")[0]
+    assert 'aria-label="Values of fare"' in picture
+    assert "<title>values from 2.50 to 7.25; 33.3\u202f% null</title>" in picture
+    assert picture.endswith('<path class="nul" d="M91 24v-8h5v8z"/></svg>')
+    assert "<title>A 66.7\u202f%, B 33.3\u202f%</title>" in text
+    assert text.count('class="mini"') == 3
+
+
+def test_rows_and_a_row_have_the_head_of_their_dataset(pages: Site) -> None:
+    for query in ("", "?row=1"):
+        text = pages.get(f"/raw/trips/rows{query}")
+        for part in ("<dt>Partitions</dt>", 'aria-current="page">Rows</a>', "drifted</span>"):
+            assert part in text
+    assert 'href="/raw/trips/rows?page=1">the rows around it</a>' in text
+
+
+def test_columns_without_a_profile_have_none(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    land(lk, "raw.trips", "SELECT 1 AS id, 'a' AS zone")
+    for file in lk.state.data_files("raw.trips"):
+        lk.log.store.delete(layout.beside(file.key, layout.PROFILE))
+    with site(lk) as pages:
+        assert 'class="mini"' not in pages.get("/raw/trips/rows")

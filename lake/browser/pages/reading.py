@@ -7,7 +7,10 @@ from starlette.responses import Response
 from lake.browser import failures
 from lake.browser.ask import Ask
 from lake.browser.document import encoded
+from lake.browser.known import known
 from lake.browser.pages import asking, rows
+from lake.browser.pages.columns import column_lines
+from lake.browser.pages.head import head
 from lake.browser.pages.sql import columns_of
 from lake.browser.pages.table import fitting, told, window
 from lake.browser.render import render
@@ -72,16 +75,17 @@ def _encoded(shot: Snapshot, wanted: rows.Wanted, job: Job) -> Response:
 
 def _answered(shot: Snapshot, ask: Ask, wanted: rows.Wanted, job: Job, away: object) -> Response:
     assert job.answer
-    page = rows.document(shot, wanted, job.answer)
+    page, of = rows.document(shot, wanted, job.answer), known(shot, wanted.dataset)
     columns = [(one.name, one.type) for one in page.columns]
     values = {"page": page, "shot": shot, "nav": "lake", "away": away}
+    values |= {"head": head(shot, ask, of), "per_page": rows.PER_PAGE}
     if page.origin:
         values |= _one(ask, page)
         return asking.html(render("row", ask, **values))
     names = [name for name, _ in columns_of(shot, page.dataset)]
     choices = names if len(names) <= _CHOICES else []
-    values |= {"window": window(ask, columns, page.rows), "choices": choices}
-    values |= {"per_page": rows.PER_PAGE, "most": rows.MOST}
+    pictures = {line.name: line.picture for line in column_lines(shot, ask, of)[0]}
+    values |= {"window": window(ask, columns, page.rows), "choices": choices, "pictures": pictures}
     return asking.html(render("rows", ask, **values))
 
 

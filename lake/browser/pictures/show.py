@@ -1,15 +1,20 @@
 """What templates call to draw what a page's document holds, its links at the commit asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from lake.browser.ask import Ask, dataset_path
 from lake.browser.pictures import calendar, columns, lineage
+from lake.browser.pictures import mini as pictured
 from lake.browser.pictures.code import coloured as code
+from lake.browser.pictures.columns import Picture
 
-__all__ = ["cell", "code", "column_pictures", "days", "limit", "lineage_of"]
+__all__ = ["cell", "code", "column_pictures", "days", "limit", "lineage_of", "mini"]
+
+_LONGEST = 60
+"""Characters of a column's name that links of small pictures repeat."""
 
 if TYPE_CHECKING:
     from lake.browser.pages.columns import ColumnLine
@@ -27,6 +32,15 @@ def column_pictures(ask: Ask, dataset: str, lines: "Sequence[ColumnLine]") -> li
         return ask.link(f"{dataset_path(dataset)}/columns", column=column)
 
     return columns.drawn([(line.name, line.picture) for line in lines], rows, one)
+
+
+def mini(ask: Ask, dataset: str, column: str, pictures: Mapping[str, Picture]) -> Markup:
+    """Return the small picture of a column, as far as there is one; it leads to the column."""
+    if column not in pictures:
+        return Markup("")
+    path = f"{dataset_path(dataset)}/columns"
+    to = ask.link(path, column=column) if len(column) <= _LONGEST else ""
+    return pictured.mini(column, pictures[column], to)
 
 
 def _between(*, low: str, high: str) -> dict[str, str]:
