@@ -14,11 +14,12 @@ from lake.browser.receipts import Place, row_of
 from lake.browser.snapshot import Snapshot
 from lake.errors import StoreUnavailable
 from lake.lake import Lake
+from lake.operations.diff import diff
 from lake.operations.diff_columns import ColumnDiff
 from lake.operations.diff_lake import LakeDiff
 from lake.operations.diff_rows import TableDiff
 
-ROWS, COLUMNS = 1000, 20
+ROWS, COLUMNS = 1000, 100
 MOST_ROWS = 50_000_000
 _WAIT_S = 2.0
 _KEPT_BYTES = 64 << 20
@@ -47,10 +48,11 @@ class Compared:
 
     Attributes:
         problem: why they could not be compared here; the rest is empty then.
-        names: of the columns that are shown: the key, those that changed, and others that fit.
-        hidden: how many columns are not.
+        names: of the columns that are kept: the key, those that changed, and others that fit.
+        hidden: how many columns are not, of which `hidden_changed` changed.
         mostly: per changed column, what happened to it in most of the rows that are kept.
         rows: the first of the rows that differ.
+        gaps: how many unchanged rows lie before each of them, and behind the last; empty: unknown.
     """
 
     problem: str = ""
@@ -65,8 +67,10 @@ class Compared:
     columns: Mapping[str, int] | None = None
     names: Sequence[str] = ()
     hidden: int = 0
+    hidden_changed: int = 0
     mostly: Mapping[str, str] | None = None
     rows: Sequence[Row] = ()
+    gaps: Sequence[int] = ()
 
 
 def compare(shot: Snapshot, before: Place, after: Place, key: Sequence[str]) -> Compared:
@@ -105,7 +109,8 @@ def _alone(shot: Snapshot, before: Place, after: Place, key: Sequence[str]) -> C
     try:
         limit = min(_limit(shot, one) for one in (before, after))
         own = Lake(shot.lake.log, shot.state(), shot.lake.config, shot.lake.run, fixed=True)
-        return _kept(own.diff(before.address, after.address, key=key, limit=limit))
+        sides = (before.address, after.address)
+        return _kept(diff(own, *sides, key=key, limit=limit, gaps=True))
     except duckdb.OutOfMemoryException:
         return Compared("Comparing them needed more than 1 GB of memory, which is the limit here.")
     except duckdb.IOException as exc:
@@ -140,8 +145,10 @@ def _kept(found: TableDiff | LakeDiff) -> Compared:
         dict(found.columns),
         names,
         len(every) - len(names),
+        len(found.columns.keys() - set(names)),
         {name: _mostly(rows, at[name]) for name in found.columns if name in at},
         rows,
+        found.gaps,
     )
 
 

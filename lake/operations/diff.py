@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lake.catalog import snapshot
@@ -10,7 +10,7 @@ from lake.catalog.state import DataFile, State, Version, data_files
 from lake.config import source_from_text
 from lake.errors import InvalidAddress, NoSuchVersion
 from lake.operations.diff_lake import LakeDiff, diff_states
-from lake.operations.diff_rows import Side, TableDiff, diff_tables
+from lake.operations.diff_rows import Asked, Side, TableDiff, diff_tables
 from lake.query import address as addresses
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def diff(
     *,
     key: Sequence[str] = (),
     limit: int = LIMIT,
+    gaps: bool = False,
 ) -> LakeDiff | TableDiff:
     """Return what is different between two addresses, or between two commits of the whole lake.
 
@@ -48,7 +49,8 @@ def diff(
     multisets: then none is changed, but removed and added. -0.0 equals 0.0, NaN equals NaN, NULL
     equals NULL; values of two types are compared as the type that holds both exactly.
 
-    `key` are columns of both; at most `limit` rows are given, and all are counted.
+    `key` are columns of both; at most `limit` rows are given, and all are counted. `gaps` counts
+    the rows that do not differ between those, too.
 
     Raises:
         InvalidAddress: one is a dataset, the other the whole lake.
@@ -65,17 +67,16 @@ def diff(
         )
     if before is None or one is not None:
         return diff_states(*_states(lake, one, None if after is None else other))
-    return _tables(lake, str(before), None if after is None else str(after), key, limit)
+    asked = Asked(tuple(key), bool(key), limit, gaps)
+    return _tables(lake, str(before), None if after is None else str(after), asked)
 
 
-def _tables(
-    lake: "Lake", before: str, after: str | None, key: Sequence[str], limit: int
-) -> TableDiff:
+def _tables(lake: "Lake", before: str, after: str | None, asked: Asked) -> TableDiff:
     left, right = _held(lake, before, after)
     left_files, right_files = _cancelled(left, right)
-    wanted, declared = tuple(key), () if key else _declared_key(right)
-    both = (_side(left, left_files), _side(right, right_files))
-    return diff_tables(lake.log, *both, key=wanted or declared, must=bool(key), limit=limit)
+    if not asked.key:
+        asked = replace(asked, key=_declared_key(right))
+    return diff_tables(lake.log, _side(left, left_files), _side(right, right_files), asked)
 
 
 def _whole(text: str | int) -> str | None:

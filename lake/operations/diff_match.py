@@ -159,12 +159,7 @@ def _pairs(work: Work) -> str:
 def found_rows(work: Work, limit: int) -> Iterator[RowDiff]:
     """Give the first rows that differ, in the order of their keys, else of all their columns."""
     names = work.names
-    order = ", ".join(work.keys or names)
-    found = work.run(
-        f"SELECT * FROM ({' UNION ALL '.join(_selects(work))}) ORDER BY {order}, kind DESC"
-        f" LIMIT {int(limit)}"
-    )
-    for kind, *values in found.fetchall():
+    for kind, *values in work.run(_first(work, limit)).fetchall():
         new, old, changes = values[: len(names)], values[len(names) : -1], values[-1]
         cells = tuple(
             Cell(column.name, was, now)
@@ -174,6 +169,40 @@ def found_rows(work: Work, limit: int) -> Iterator[RowDiff]:
             if is_other
         )
         yield RowDiff(kind, dict(zip((c.name for c in work.columns), new, strict=True)), cells)
+
+
+def _first(work: Work, limit: int) -> str:
+    order = ", ".join(work.keys or work.names)
+    return (
+        f"SELECT * FROM ({' UNION ALL '.join(_selects(work))}) ORDER BY {order}, kind DESC"
+        f" LIMIT {int(limit)}"
+    )
+
+
+def found_gaps(work: Work, limit: int) -> Iterator[int]:
+    """Give how many rows of `after` that do not differ lie before each of `found_rows`.
+
+    The last one is how many lie behind them; where there are more than `limit` rows that differ,
+    those are among it.
+    """
+    key = f"{{{', '.join(f'{name}: {name}' for name in work.keys)}}}"
+    work.run(
+        "CREATE TEMP TABLE bounds AS SELECT *, row_number() OVER (ORDER BY k) AS place FROM ("
+        f"SELECT {key} AS k, count(*) AS many, count(*) FILTER (kind <> 'removed') AS own"
+        f" FROM ({_first(work, limit)}) GROUP BY k)"
+    )
+    counted = work.run(
+        "SELECT many, own, coalesce(n, 0) FROM bounds LEFT JOIN (SELECT place, count(*) AS n"
+        f" FROM after ASOF JOIN bounds ON {key} >= bounds.k GROUP BY place) USING (place)"
+        " ORDER BY place"
+    ).fetchall()
+    (every,) = _whole(work, "count(*) FROM after")
+    gap = every - sum(rows for _, _, rows in counted)
+    for many, own, rows in counted:
+        yield gap
+        yield from [0] * (many - 1)
+        gap = rows - own
+    yield gap
 
 
 def _selects(work: Work) -> Iterator[str]:

@@ -21,7 +21,7 @@ from lake.operations.diff_columns import (
     find_key,
     schema_of,
 )
-from lake.operations.diff_match import RowDiff, Work, collect, found_rows, tally
+from lake.operations.diff_match import RowDiff, Work, collect, found_gaps, found_rows, tally
 from lake.query.connect import absent, open_session
 from lake.query.trust import Trust
 from lake.query.views import ViewFile, plan_view
@@ -56,6 +56,9 @@ class TableDiff:
             compared as multisets.
         cells: how many cells of changed rows differ; `columns` says in which columns.
         rows: the first of the rows that differ.
+        gaps: how many rows that do not differ lie before each of `rows`, by key, and behind the
+            last one; empty: not asked for, or not known, as there is no key, or files that both
+            sides have were not read.
     """
 
     before: str
@@ -71,6 +74,7 @@ class TableDiff:
     schema: tuple[ColumnDiff, ...]
     columns: Mapping[str, int] = field(default_factory=dict)
     rows: tuple[RowDiff, ...] = ()
+    gaps: tuple[int, ...] = ()
 
     @property
     def unchanged(self) -> int:
@@ -78,9 +82,23 @@ class TableDiff:
         return self.rows_before - self.removed - self.changed
 
 
-def diff_tables(
-    log: Log, before: Side, after: Side, *, key: Sequence[str], must: bool, limit: int
-) -> TableDiff:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How to compare.
+
+    Attributes:
+        key: columns by which rows are matched; `must`: both sides must have them.
+        limit: how many rows that differ to give.
+        gaps: whether to count what lies between those, which takes a scan more.
+    """
+
+    key: Sequence[str]
+    must: bool
+    limit: int
+    gaps: bool = False
+
+
+def diff_tables(log: Log, before: Side, after: Side, asked: Asked) -> TableDiff:
     """Compare two tables; see `lake.operations.diff.diff`."""
     known = [schema_of(side.state, side.dataset, side.every) for side in (before, after)]
     old, new = known[0][1], known[1][1]
@@ -90,10 +108,11 @@ def diff_tables(
         (before.state.schemas, after.state.schemas),
         is_one_partition=bool(before.partition and after.partition),
     )
-    found_key = find_key(key, columns, must=must)
+    found_key = find_key(asked.key, columns, must=asked.must)
     counts = {"added": 0, "removed": 0, "changed": 0, "shared": 0}
     by_column: dict[str, int] = {}
     rows: tuple[RowDiff, ...] = ()
+    gaps: tuple[int, ...] = ()
     if columns and (before.files or after.files):
         with _opened(log, after.state) as (connection, scratch):
             work = Work(connection, columns, found_key)
@@ -101,7 +120,9 @@ def diff_tables(
             _view(log, work, "after", after, known[1], scratch)
             if collect(work, sum(file.rows for file in (*before.files, *after.files))):
                 counts, by_column = tally(work)
-                rows = tuple(found_rows(work, limit))
+                rows = tuple(found_rows(work, asked.limit))
+                if asked.gaps and found_key and after.files == after.every:
+                    gaps = tuple(found_gaps(work, asked.limit))
     return TableDiff(
         before=before.label,
         after=after.label,
@@ -113,6 +134,7 @@ def diff_tables(
         schema=column_diffs(old, new),
         columns=by_column,
         rows=rows,
+        gaps=gaps,
     )
 
 

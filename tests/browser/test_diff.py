@@ -157,9 +157,57 @@ def test_rows_of_a_wide_table_show_the_key_and_what_changed(
         with site(lk) as pages:
             text = pages.get("/raw/wide/v2/diff/v1?key=id")
             assert len(text) < 150_000
-            assert "382 columns without room" in text.replace("\u202f", "")
+            assert "302 more columns without room, none of which changed" in text
+            assert "The key and columns 1 to 19 of 99, those that changed first" in text
+            said = pages.json("/raw/wide/v2/diff/v1?key=id")["rows"]
+            assert [said["names"][0], said["names"][1], said["names"][-1]] == ["id", "c0", "t"]
+            said = pages.json(said["right"])["rows"]
+            assert [said["names"][0], said["names"][1], len(said["names"])] == ["id", "c18", 20]
+            assert said["columns"] == "The key and columns 20 to 38 of 99, those that changed first"
+            assert pages.json(said["left"])["rows"]["names"][-1] == "t"
+
+
+def test_a_changed_column_is_shown_by_its_link_wherever_it_stands(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with shared_lake(tmp_path_factory) as lk:
+        for more in (0, 1):
+            many = ", ".join(f"i + {n + more} AS c{n}" for n in range(30))
+            land(lk, "raw.wide", f"SELECT i AS id, {many} FROM range(9) t(i)")
+        with site(lk) as pages:
             said = pages.json("/raw/wide/v2/diff/v1?key=id")
-            assert [said["rows"]["names"][0], said["rows"]["names"][-1]] == ["id", "t"]
+            shown = pages.json(said["columns"][-1]["link"])["rows"]
+            assert said["columns"][-1]["name"] in shown["names"]
+            assert len(shown["shown"]) == 9
+
+
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    old = "SELECT i AS id, 'z' || i AS zone FROM range(5000) t(i)"
+    new = "SELECT id, CASE WHEN id % 1000 = 500 THEN 'new' ELSE zone END AS zone FROM ({})"
+    with shared_lake(tmp_path_factory) as lk:
+        land(lk, "raw.sparse", old)
+        land(lk, "raw.sparse", f"{new.format(old)} WHERE id <> 501")
+        with site(lk) as pages:
+            yield pages
+
+
+def test_unchanged_rows_are_folded_and_counted(sparse: Site) -> None:
+    path = "/raw/sparse/v2/diff/v1?key=id"
+    said = sparse.json(path)
+    assert [row["unchanged"] for row in said["rows"]["shown"]] == [500, 0, 998, 999, 999, 999]
+    assert said["rows"]["unchanged"] == 499
+    assert said["unchanged"] == 500 + 998 + 999 * 3 + 499
+    text = sparse.get(path)
+    assert text.count('<tr class="gap"><td colspan="3">… ') == 6
+    assert "… 998 rows unchanged …" in text
+
+
+@pytest.mark.parametrize("query", ["", "key=id&only=changed", "key=id&column=zone"])
+def test_nothing_is_said_of_what_lies_between_rows_that_are_not_all(
+    sparse: Site, query: str
+) -> None:
+    assert "unchanged …" not in sparse.get(f"/raw/sparse/v2/diff/v1?{query}")
 
 
 def test_rows_of_whole_documents_are_kept_in_part(

@@ -1,5 +1,7 @@
+from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from lake.catalog.entries import Drop, Rename
@@ -185,6 +187,35 @@ def test_many_rows_are_counted_and_some_are_given(lk: Lake) -> None:
     after = "SELECT range AS id, CASE WHEN range % 100 = 0 THEN -1 ELSE range % 7 END AS v"
     found = two(lk, before, f"{after} FROM range(10, 50020)", key=("id",))
     assert (counts(found), len(found.rows)) == ((20, 10, 499, 499, 49491), 20)
+
+
+@pytest.mark.parametrize("limit", [0, 3, 1000])
+def test_gaps_count_what_lies_between_by_key(lk: Lake, limit: int) -> None:
+    keys = "i // 10 AS a, CASE WHEN i % 10 = 3 THEN NULL ELSE i % 10 END AS b"
+    rows = f"SELECT {keys}, i AS n FROM range(400) t(i)"
+    land(lk, "raw.two", rows)
+    land(lk, "raw.two", f"SELECT a, b, n + (n % 50 = 0)::INT AS n FROM ({rows}) WHERE n % 60 <> 7")
+    found = diff(lk, "raw.two", key=("a", "b"), limit=limit, gaps=True)
+    assert isinstance(found, TableDiff)
+    order = duckdb.sql(f"SELECT a, b, n FROM ({rows}) ORDER BY a, b").fetchall()
+    differ = [(n % 50 == 0 and "changed") or (n % 60 == 7 and "removed") for *_, n in order]
+    shown = [place for place, kind in enumerate(differ) if kind][: limit or None]
+    if limit == 0:
+        assert found.gaps == (found.unchanged + found.changed,)
+        return
+    assert [row.kind for row in found.rows] == [differ[place] for place in shown]
+    between = [b - a - 1 for a, b in pairwise([-1, *shown])]
+    assert found.gaps[:-1] == tuple(between)
+    if limit > len(shown):
+        assert sum(found.gaps) == found.unchanged
+
+
+def test_there_are_no_gaps_without_a_key_or_where_files_are_not_read(lk: Lake) -> None:
+    for key in ((), ("id",)):
+        assert tables(lk, "raw.x/month=2024-01", key=key).gaps == ()
+    found = diff(lk, "raw.x/month=2024-01", gaps=True)
+    assert isinstance(found, TableDiff)
+    assert found.gaps == ()
 
 
 def test_what_cannot_be_compared_is_refused(lk: Lake) -> None:

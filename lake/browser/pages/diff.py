@@ -193,7 +193,7 @@ def _columns(found: Compared, ask: Ask) -> list[ChangedColumn]:
             count,
             max(2, _WIDE * count // most),
             mostly.get(name, ""),
-            ask.same(column=name, only=None, **{"from": None}),
+            ask.same(column=name, only=None, columns=None, **{"from": None}),
         )
         for name, count in list(counts.items())[:40]
     ]
