@@ -228,6 +228,32 @@ def test_parts_that_are_called_alike_are_told_apart_by_their_folders(tmp_path: P
         assert said["downloads"] == []
 
 
+def test_a_version_of_several_parts_leads_to_the_receipt_of_each(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    header = ('partition_by = "whole"', 'reads.parts = "each"')
+    model(lk, "joined", "SELECT whole, n FROM raw.parts", *header)
+    for part in ("1", "a/b"):
+        select = f"SELECT 'all' AS whole, '{part}' AS n FROM range({len(part)})"
+        land(lk, "raw.parts", select, part=part)
+        lk.transform()
+    with site(lk) as pages:
+        said = pages.json("/curated/joined/whole=all/v2")
+        parts = said["parts"]["shown"]
+        assert [(one["name"], one["rows"], one["is_newest"]) for one in parts] == [
+            ("part=1", 1, False),
+            ("part=a%2Fb", 3, True),
+        ]
+        for one in parts:
+            receipt = pages.get(one["link"])
+            assert "_receipt.json" in receipt
+            assert f"<bdi>&#34;{one['name']}&#34;</bdi>" in receipt
+        text = pages.get("/curated/joined/whole=all/v2")
+        assert "One of 2 receipts" in text
+        assert "part=a/b</bdi>" in text
+        assert pages.json("/curated/joined/whole=all/v1")["parts"]["total"] == 1
+        assert "receipts:" not in pages.get("/curated/joined/whole=all/v1")
+
+
 def test_what_a_rollback_brought_back_keeps_its_origin(tmp_path: Path) -> None:
     lk = new_lake(tmp_path)
     for number in (1, 2):

@@ -1,7 +1,7 @@
 """A version's receipt as lines of a table: what the log says, and what lies beside its files."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -12,6 +12,7 @@ from lake.browser.previews import cut
 from lake.browser.receipts import Beside, Place, Said, row_of, said
 from lake.browser.snapshot import Snapshot
 from lake.browser.words import plural
+from lake.catalog.state import data_files
 
 _LONGEST = 400
 _NAMES = {
@@ -24,7 +25,7 @@ _KNOWN = {
     "lake", "dataset", "partition", "landed_at", "run", "clearlake", "sources", "rows", "rejected",
     "files", "columns", "built_from", "content", "build_key",
 }  # fmt: skip
-_INPUTS = 20
+_INPUTS, PARTS = 20, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,57 @@ class Fact:
     text: str
     link: str = ""
     kind: Literal["text", "mono", "time"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files of a version that were made or landed together; `link` leads to their receipt.
+
+    Attributes:
+        name: the partition that a model made them of, as far as that is known; else their folder.
+        is_newest: theirs is the receipt that the version's page shows.
+    """
+
+    name: str
+    rows: int
+    link: str
+    is_newest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Some of the parts that a version is put together of; `total` counts all."""
+
+    total: int
+    shown: Sequence[Part]
+
+
+def parts(shot: Snapshot, ask: Ask, at: Place, where: str, receipt: str) -> Parts:
+    """Return the parts of a version, of which each has a receipt.
+
+    Args:
+        shot: the lake.
+        ask: what was asked for.
+        at: the version.
+        where: the condition of its files.
+        receipt: the key of the one that the page shows.
+    """
+    found = shot.rows(
+        "SELECT regexp_replace(key, '[^/]*$', '') AS folder, sum(rows)::BIGINT AS rows,"
+        f" any_value(key) AS key, count(*) OVER () AS n FROM every_file WHERE {where}"
+        f" AND role = 'data' GROUP BY folder ORDER BY folder LIMIT {PARTS}"
+    )
+    current = shot.state().partition(at.dataset, at.partition).current
+    files = data_files(current) if current and current.number == at.number else ()
+    made_of = {file.key: file.each for file in files}
+    shown = [_part(ask, one, made_of.get(one["key"], ""), receipt) for one in found]
+    return Parts(found[0]["n"] if found else 0, shown)
+
+
+def _part(ask: Ask, row: Mapping[str, Any], made_of: str, receipt: str) -> Part:
+    key = layout.beside(row["key"], layout.RECEIPT)
+    name = made_of or row["folder"].rstrip("/").rpartition("/")[2]
+    return Part(name, row["rows"] or 0, ask.link("/bucket/object", key=key), key == receipt)
 
 
 def facts(

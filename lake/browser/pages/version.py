@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from lake.browser.ask import Ask, dataset_path
 from lake.browser.checking import MOST_BYTES, Checked, Reject, State, checked, rejects
 from lake.browser.health import Badge
-from lake.browser.pages.receipt import Fact, facts
+from lake.browser.pages.receipt import Fact, Parts, facts, parts
 from lake.browser.receipts import Place, beside, place, row_of, said
 from lake.browser.snapshot import Snapshot
 from lake.query.sql import literal
@@ -114,6 +114,7 @@ class VersionPage:
     rejected: int
     facts: Sequence[Fact]
     receipt_problem: str
+    parts: Parts
     files: Files
     downloads: Sequence[Download]
     check: str
@@ -138,7 +139,6 @@ def make(shot: Snapshot, ask: Ask) -> VersionPage:
     collected = shot.lake.state.collected(receipt) if receipt else 0
     found = beside(shot, receipt) if not collected else None
     files, damaged, is_checked = _files(shot, ask, at, row)
-    is_small = 0 < files.bytes <= MOST_BYTES and not collected and not is_checked
     bad, unknown = rejects(shot, receipt) if row["rejected"] and not collected else ([], "")
     return VersionPage(
         at.dataset,
@@ -154,9 +154,10 @@ def make(shot: Snapshot, ask: Ask) -> VersionPage:
         row["rejected"] or 0,
         facts(shot, ask, row, said(shot, at, row), found),
         found.problem if found else "",
+        parts(shot, ask, at, files_of(at, row), receipt) if found else Parts(0, ()),
         files,
         downloads(shot, ask, at, row) if not collected else [],
-        ask.same(verify=1) if is_small else "",
+        "" if collected or is_checked else _check(ask, files),
         damaged,
         _checks(shot, at, row["commit"]),
         bad,
@@ -164,6 +165,10 @@ def make(shot: Snapshot, ask: Ask) -> VersionPage:
         _others(shot, ask, at),
         _difference(shot, ask, at) if files.total else "",
     )
+
+
+def _check(ask: Ask, files: Files) -> str:
+    return ask.same(verify=1) if 0 < files.bytes <= MOST_BYTES else ""
 
 
 def _state(shot: Snapshot, at: Place, row: Mapping[str, Any], collected: int) -> Badge:
