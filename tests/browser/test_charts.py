@@ -1,6 +1,7 @@
 """Charts: which one suits a table, what it shows, and that it is drawn for phones, too."""
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -122,3 +123,34 @@ def test_ticks_are_round_and_labels_short() -> None:
     ]
     for span in (0, 1, 90, 5_000, day, 30 * day, 400 * day, 40_000 * day):
         assert len(axes.times(start, start + span, 9)) <= 11
+
+
+@pytest.mark.parametrize("many", [12, 50, 300])
+def test_labels_of_bars_stand_apart_or_are_slanted(many: int) -> None:
+    rows: list[list[object]] = [[f"מחוז {n} of some city", n] for n in range(many)]
+    for svg, width in zip(_both([NAME, FARE], rows), (960, 340), strict=True):
+        turned = re.findall(r'<text x="([\d.]+)" [^>]*rotate\(-55', svg)
+        assert 10 <= len(turned) <= 30
+        assert all(1 < float(x) < width for x in turned)
+        assert min(b - a for a, b in pairwise(map(float, turned))) >= 14
+
+
+def test_labels_of_few_bars_stand_beside_each_other() -> None:
+    for svg in _both([NAME, FARE], [["Queens", 1], ["Bronx", 2], ["ברוקלין", 3]]):
+        assert "rotate" not in svg
+        assert ">ברוקלין</text>" in svg
+
+
+def test_the_last_tick_is_not_cut() -> None:
+    rows: list[list[object]] = [[n * 20] for n in range(51)]
+    for svg, width in zip(_both([TRIPS], rows), (960, 340), strict=True):
+        found = re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="(\w+)">([^<]*)<', svg)
+        x, anchor, text = found[-1]
+        assert text == "1\u202f000"
+        assert float(x) + (17 if anchor == "middle" else 0) <= width
+
+
+def _both(columns: list[tuple[str, str]], rows: list[list[object]]) -> list[str]:
+    chart = choose.suggested(columns, rows) or Chart("bar", 0, (1,))
+    drawing = drawn(columns, rows, chart)
+    return [str(drawing.wide), str(drawing.narrow)]

@@ -1,8 +1,10 @@
 """Pictures of a dataset: bins, calendars, drift, lineage, code; each from a few known values."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
+from playwright.sync_api import Browser
 
 from lake.browser.known import PartitionLine
 from lake.browser.pictures.bins import bars
@@ -13,6 +15,8 @@ from lake.browser.pictures.lineage import Box
 from lake.browser.pictures.lineage import drawn as lineage
 from lake.browser.words import decimal
 from lake.operations.columns import Run, ShownColumn
+from tests.browser.chromium import tab
+from tests.browser.site import Site
 
 
 def _line(partition: str, rows: int = 1, *, versions: int = 1, held: bool = False) -> PartitionLine:
@@ -201,3 +205,59 @@ def test_coloured_code_is_only_text() -> None:
 def test_decimals_of_the_log_have_a_true_minus_and_keep_their_digits() -> None:
     assert decimal("-1234.50") == "\u22121\u202f234.50"
     assert decimal("nothing") == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("first", "days", "left", "right"),
+    [(date(2026, 8, 10), 20, "Aug", "Oct"), (date(2026, 1, 1), 1, "Jan", "Mar")],
+)
+def test_a_year_that_stands_alone_shows_the_months_that_hold_something(
+    first: date, days: int, left: str, right: str
+) -> None:
+    lines = [_line(f"day={first + timedelta(day)}") for day in range(days)]
+    found = periods(lines)
+    assert found
+    (year,) = calendar(found, "", "").years
+    svg = str(drawn(year, "day", str, "", alone=True))
+    x, _, width, _ = (int(one) for one in svg.partition('viewBox="')[2].split('"')[0].split())
+    months = {name: int(at) for at, name in re.findall(r'<text x="(-?\d+)" y="9">(\w+)<', svg)}
+    assert x < months[left]
+    assert x + width <= months[right]
+    squares = [int(at) for at in re.findall(r'd="M(\d+) ', svg)]
+    assert len(squares) == days
+    assert all(x < at < x + width for at in squares)
+    whole = str(drawn(year, "day", str, ""))
+    assert whole.partition('viewBox="')[2].startswith("0 0 748 ")
+
+
+NAMES = [
+    "raw.trips",
+    "raw." + "WM" * 40,
+    "raw.a_dataset_with_a_name_that_somebody_chose",
+    "מאגר נתונים של נסיעות במונית " * 3,
+    "数据集的名称很长很长很长很长很长很长",
+    "raw.i" * 20,
+]
+
+
+@pytest.mark.xdist_group("chromium")
+@pytest.mark.parametrize("many", [1, 2, 50, 300])
+def test_names_stay_in_their_boxes(chromium: Browser, pages: Site, many: int) -> None:
+    boxes = [Box(f"n{n}", NAMES[n % len(NAMES)], NAMES[-n % 6], "#") for n in range(many)]
+    arrows = [(f"n{(n - 1) // 3}", f"n{n}") for n in range(1, many)]
+    with tab(chromium, pages.url) as it:
+        it.go("/raw/trips")
+        it.page.evaluate(SHOW, str(lineage(boxes, arrows)))
+        assert it.page.locator(".node").count() == many
+        assert it.page.evaluate(OUTSIDE) == []
+        assert it.spills == 0
+
+
+SHOW = "svg => { document.querySelector('.lin').innerHTML = svg; }"
+OUTSIDE = """() => [...document.querySelectorAll('.node')].flatMap(node => {
+  const box = node.querySelector('rect').getBBox();
+  return [...node.querySelectorAll('text')].filter(text => {
+    const its = text.getBBox();
+    return its.x < box.x || its.x + its.width > box.x + box.width;
+  }).map(text => text.textContent);
+})"""

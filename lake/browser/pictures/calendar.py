@@ -238,26 +238,49 @@ def told(rows: int, most: int) -> Markup:
     return Markup('{}<span class="u">{}</span>').format(text, f" {unit}" if unit else "")
 
 
-def drawn(year: Year, unit: str, link: Callable[[str], str], year_link: str) -> Markup:
-    """Return a year of days or weeks as SVG: each a link, or all of them one to the year."""
-    size = _DAY if unit == "day" else _WEEK
+def drawn(
+    year: Year, unit: str, link: Callable[[str], str], year_link: str, *, alone: bool = False
+) -> Markup:
+    """Return a year of days or weeks as SVG: each a link, or all of them one to the year.
+
+    Of one that stands `alone`, only the months are shown that hold something.
+    """
     height = 7 * _DAY if unit == "day" else _WEEK
     top = 14 if unit == "day" else 0
+    left, right = _ends(year, unit) if alone else (0, _LEFT + 54 * _size(unit))
     body = _linked(year, unit, link) if year.is_whole else _plain(year, unit, year_link)
     months = _month_names(year) if unit == "day" else Markup("")
     return Markup(
         '<svg class="days" role="group" aria-label="{}" width="{w}" height="{h}"'
-        ' viewBox="0 0 {w} {h}">'
-        '<text x="0" y="{}">{}</text>{}{}</svg>'
+        ' viewBox="{x} 0 {w} {h}">'
+        '<text x="{x}" y="{}">{}</text>{}{}</svg>'
     ).format(
         year.name,
         top + 11,
         year.name,
         months,
         body,
-        w=_LEFT + 54 * size,
+        x=left,
+        w=right - left,
         h=height + top,
     )
+
+
+def _size(unit: str) -> int:
+    return _DAY if unit == "day" else _WEEK
+
+
+def _ends(year: Year, unit: str) -> tuple[int, int]:
+    """Return from where to where a year must be seen: whole months, and room for a name."""
+    held = [cell.period[:7] for cell in year.cells if cell.kind != "soon"] or [""]
+    first_day = datetime(int(year.name), 1, 1).weekday()
+    places = [
+        _place(cell.period, number, unit, first_day)[0]
+        for number, cell in enumerate(year.cells)
+        if unit == "week" or held[0] <= cell.period[:7] <= held[-1]
+    ]
+    left = places[0] - _LEFT
+    return left, max(places[-1] + _size(unit), left + 3 * _LEFT)
 
 
 def _place(period: str, number: int, unit: str, first_day: int) -> tuple[int, int]:

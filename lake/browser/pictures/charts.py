@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -16,6 +16,8 @@ MOST_POINTS = 2_000
 MOST_BARS = 30
 _HITS = 120
 _LONGEST = 18
+_SLANTED, _DEPTH, _LINE = 11, 50, 14
+"""Of labels that do not fit beside each other: characters, and how many pixels they take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ def _svg(name: str, frame: _Frame, paint: _Paint, title: str) -> Markup:
     return head + Markup("".join(paint(frame))) + Markup("</svg>")
 
 
+def _slanted(x: float, y: float, text: str) -> str:
+    turn = f' transform="rotate(-55 {x:.1f} {y:.1f})">'
+    return _text(x, y, text, anchor="end").replace(">", turn, 1)
+
+
 def _text(x: float, y: float, text: str, *, anchor: str = "", mono: bool = False) -> str:
     said = f' text-anchor="{anchor}"' if anchor else ""
     kind = ' class="m"' if mono else ""
@@ -131,7 +138,9 @@ def _ticks(frame: _Frame, low: float, high: float, *, is_time: bool) -> list[str
     for value, text in found:
         x = frame.across(value, low, high)
         if x - last >= 7 * len(text):
-            painted.append(_text(x, frame.bottom + 18, text, anchor="middle"))
+            is_over = x + 3.5 * len(text) > frame.width
+            at = (frame.width, "end") if is_over else (x, "middle")
+            painted.append(_text(at[0], frame.bottom + 18, text, anchor=at[1]))
             last = x
     return painted
 
@@ -259,15 +268,18 @@ def _bar(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], char
 
     def paint(frame: _Frame) -> list[str]:
         step = (frame.right - frame.left) / len(shown)
+        is_slanted = any(7 * min(len(text), _SLANTED) > step for text, _ in shown)
+        if is_slanted:
+            frame = replace(frame, bottom=frame.bottom - _DEPTH)
         painted = _scale(frame, levels)
-        room = max(int(step / 7), 0)
         for one, (text, value) in enumerate(shown):
             x = frame.left + one * step
             painted.append(_pillar(frame, x + step * 0.12, step * 0.76, value, levels, text))
-            every = 1 if room >= 4 else math.ceil(30 / step)
-            if one % every == 0:
-                label = _cut(text, max(int(step * every / 7), 3))
-                painted.append(_text(x + step / 2, frame.bottom + 18, label, anchor="middle"))
+            middle = x + step / 2
+            if not is_slanted:
+                painted.append(_text(middle, frame.bottom + 18, text, anchor="middle"))
+            elif one % math.ceil(_LINE / step) == 0:
+                painted.append(_slanted(middle + 4, frame.bottom + 12, _cut(text, _SLANTED)))
         return painted
 
     return paint, said

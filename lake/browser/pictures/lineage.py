@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from unicodedata import east_asian_width
 
 from markupsafe import Markup
 
@@ -10,7 +11,6 @@ from lake.browser import words
 
 _WIDE, _TALL, _ROW, _GAP, _EDGE = 176, 38, 52, 56, 16
 _SWEEPS = 4
-_LONGEST = 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +152,17 @@ def _node(box: Box, place: tuple[int, int]) -> Markup:
 
 
 def _cut(text: str) -> str:
-    return words.seen(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+    """Return as much of a text as a box has room for: some letters are twice as wide as others."""
+    found, room = words.seen(text), _WIDE - 24.0
+    for place, letter in enumerate(found):
+        room -= _width(letter)
+        if room < 0:
+            return f"{found[: place - 1]}…"
+    return found
+
+
+def _width(letter: str) -> float:
+    """Return at least how wide a letter is in 12 pixels, in any script."""
+    if east_asian_width(letter) in "WF":
+        return 12.0
+    return 10.5 if letter in "mwMW@%" else 8.4 if letter.isupper() else 6.9

@@ -47,13 +47,14 @@ def _between(*, low: str, high: str) -> dict[str, str]:
     return {"from": low, "to": high}
 
 
-def days(ask: Ask, dataset: str, year: calendar.Year, unit: str) -> Markup:
+def days(ask: Ask, dataset: str, year: calendar.Year, unit: str, *, alone: bool = False) -> Markup:
     """Return a year of days or weeks."""
     return calendar.drawn(
         year,
         unit,
         lambda partition: ask.link(dataset_path(dataset, partition)),
         ask.same(year=year.name),
+        alone=alone,
     )
 
 
