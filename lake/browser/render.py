@@ -17,6 +17,7 @@ from lake.version import VERSION
 
 ASSETS = {
     "lake.css": "text/css; charset=utf-8",
+    "format.js": "text/javascript; charset=utf-8",
     "lake.js": "text/javascript; charset=utf-8",
     "sql.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
