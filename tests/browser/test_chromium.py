@@ -1,6 +1,7 @@
 """The pages in a real Chromium: nothing on the console, nobody else asked, axe-core content."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,72 @@ def test_keys_are_switched_off_for_a_page_where_nothing_may_be_stored(
         it.page.keyboard.press("?")
         assert it.page.get_by_role("dialog").is_visible()
         it.is_calm()
+
+
+LOOK = """() => {
+  const it = document.activeElement, box = it.getBoundingClientRect(), look = getComputedStyle(it);
+  return it === document.body ? null : {
+    name: (it.getAttribute('aria-label') || it.textContent).trim().slice(0, 40),
+    isSeen: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+    isMarked: look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) >= 2,
+    inMain: document.getElementById('main').contains(it),
+  };
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/raw/trips", "/raw/trips/rows", "/raw/trips/month=2024-01/v2/diff/v1", "/raw/nope"],
+)
+def test_tab_leads_through_a_page_and_shows_where_it_is(
+    chromium: Browser, pages: Site, path: str, width: int
+) -> None:
+    with tab(chromium, pages.url, width=width) as it:
+        it.go(path)
+        stops = []
+        for _ in range(40):
+            it.page.keyboard.press("Tab")
+            stop = it.page.evaluate(LOOK)
+            if stop is None:
+                break
+            stops.append(stop)
+        assert [one for one in stops if not (one["isSeen"] and one["isMarked"])] == []
+        assert stops[0]["name"] == "Skip to content"
+        order = [is_in for is_in, _ in groupby(one["inMain"] for one in stops)]
+        assert order == [False, True, False][: len(order)]
+
+
+def test_the_skip_link_leads_into_the_page(chromium: Browser, pages: Site) -> None:
+    with tab(chromium, pages.url) as it:
+        it.go("/raw/trips")
+        it.page.keyboard.press("Tab")
+        it.page.keyboard.press("Enter")
+        it.page.keyboard.press("Tab")
+        assert it.page.evaluate(LOOK)["inMain"]
+
+
+def test_a_dialog_gives_the_focus_back(chromium: Browser, pages: Site) -> None:
+    with tab(chromium, pages.url) as it:
+        it.go("/")
+        link = it.page.get_by_role("link", name="keyboard: ?")
+        for how in ("Escape", "?"):
+            link.press("Enter")
+            assert it.page.get_by_role("dialog").is_visible()
+            it.page.keyboard.press(how)
+            assert not it.page.get_by_role("dialog").is_visible()
+            assert it.page.evaluate("document.activeElement.id") == "help"
+
+
+def test_a_bar_that_has_the_focus_looks_otherwise(chromium: Browser, pages: Site) -> None:
+    with tab(chromium, pages.url) as it:
+        it.go("/raw/trips")
+        colour = "one => getComputedStyle(one.querySelector('.bar')).fill"
+        bar = it.page.locator(".hist svg a").first
+        before = bar.evaluate(colour)
+        it.page.keyboard.press("Tab")
+        bar.focus()
+        assert bar.evaluate(colour) != before
 
 
 def test_a_first_visit_leads_in_five_clicks_to_the_receipt_of_a_row(
