@@ -26,6 +26,14 @@ def test_a_page_is_calm_and_axe_finds_nothing(
         it.is_calm()
 
 
+@pytest.mark.parametrize("width", [721, 800, 1001])
+@pytest.mark.parametrize("path", ["/", "/raw/trips", "/raw/trips/rows", "/sql", "/nowhere?at=2"])
+def test_a_page_fits_a_tablet(chromium: Browser, pages: Site, path: str, width: int) -> None:
+    with tab(chromium, pages.url, width=width) as it:
+        it.go(path)
+        assert it.spills == 0
+
+
 @pytest.mark.parametrize("path", EVERY)
 def test_a_page_fits_a_phone(chromium: Browser, pages: Site, path: str) -> None:
     with tab(chromium, pages.url, width=390) as it:

@@ -80,7 +80,7 @@ def parts(shot: Snapshot, ask: Ask, at: Place, where: str, receipt: str) -> Part
     files = data_files(current) if current and current.number == at.number else ()
     made_of = {file.key: file.each for file in files}
     shown = [_part(ask, one, made_of.get(one["key"], ""), receipt) for one in found]
-    return Parts(found[0]["n"] if found else 0, shown)
+    return Parts(found[0]["n"] if found else 0, sorted(shown, key=lambda one: one.name))
 
 
 def _part(ask: Ask, row: Mapping[str, Any], made_of: str, receipt: str) -> Part:

@@ -249,7 +249,7 @@ def drawn(
     top = 14 if unit == "day" else 0
     left, right = _ends(year, unit) if alone else (0, _LEFT + 54 * _size(unit))
     body = _linked(year, unit, link) if year.is_whole else _plain(year, unit, year_link)
-    months = _month_names(year) if unit == "day" else Markup("")
+    months = _month_names(year, left) if unit == "day" else Markup("")
     return Markup(
         '<svg class="days" role="group" aria-label="{}" width="{w}" height="{h}"'
         ' viewBox="{x} 0 {w} {h}">'
@@ -290,12 +290,12 @@ def _place(period: str, number: int, unit: str, first_day: int) -> tuple[int, in
     return _LEFT + column * _DAY, 14 + row * _DAY
 
 
-def _month_names(year: Year) -> Markup:
+def _month_names(year: Year, left: int) -> Markup:
     first_day = datetime(int(year.name), 1, 1).weekday()
     names = Markup("")
     for number, cell in enumerate(year.cells):
-        if cell.period.endswith("-01"):
-            x, _ = _place(cell.period, number, "day", first_day)
+        x, _ = _place(cell.period, number, "day", first_day)
+        if cell.period.endswith("-01") and x >= left + _LEFT:
             month = _MONTHS[int(cell.period[5:7]) - 1]
             names += Markup('<text x="{}" y="9">{}</text>').format(x, month)
     return names
