@@ -106,7 +106,7 @@ def test_what_passes_says_when_to_ask_again(
 def test_json_gets_json(pages: Site, path: str) -> None:
     answer = pages.client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
-    assert answer.json().keys() == {"status", "title", "text"}
+    assert answer.json().keys() == {"status", "title", "text", "ways"}
 
 
 @pytest.mark.parametrize("path", ["//evil.example/x", "/\\evil.example/x", "/\\/evil.example"])
