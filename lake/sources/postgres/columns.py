@@ -31,6 +31,8 @@ _DIGITS = 38
 # within 2^-52 of it, and the number without its point is less than 2^50.
 _DIGITS_OF_DOUBLE = 15
 _NAN = "NaN"
+_HAS_MIN_SCALE = 130_000
+"""PostgreSQL's version, as libpq has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def surveyed(server: Server, found: Sequence[Column], rows: str) -> list[Column]
         found: the columns.
         rows: what stands behind FROM.
     """
-    asked = [(one, _questions(one)) for one in found]
+    asked = [(one, _questions(one, server.connection.info.server_version)) for one in found]
     questions = [question for _, several in asked for question in several]
     if not questions:
         return list(found)
@@ -171,11 +173,14 @@ def _counted(server: Server, one: Column, rows: str) -> Column:
     return replace(one, why=f"{count} {_NAN}")
 
 
-def _questions(one: Column) -> list[str]:
+def _questions(one: Column, version: int) -> list[str]:
     if one.type == "numeric":
         # NaN is greater than all numbers.
         greatest = f"max(abs({one.taken}))::text"
-        return [greatest] if one.digits else [greatest, f"max(scale({one.taken}))"]
+        if one.digits:
+            return [greatest]
+        without_zeros = "min_scale" if version >= _HAS_MIN_SCALE else "scale"
+        return [greatest, *(f"max({name}({one.taken}))" for name in ("scale", without_zeros))]
     if one.element:
         dims = f"array_dims({one.quoted})"
         return [
@@ -198,15 +203,22 @@ def _settled(one: Column, answers: Sequence[Any]) -> Column:
         return one
     if one.digits:
         return as_text(one, _NAN) if answers[0] == _NAN else one
-    return _fitted(one, answers[0], answers[1])
+    return _fitted(one, *answers)
 
 
-def _fitted(one: Column, greatest: str | None, scale: int | None) -> Column:
-    """Return a numeric without limits as the DECIMAL that its values fit in, or as text."""
+def _fitted(
+    one: Column, greatest: str | None, scale: int | None, without_zeros: int | None
+) -> Column:
+    """Return a numeric without limits as the DECIMAL that its values fit in, or as text.
+
+    Zeros at the end are kept as long as there is room; a division makes many of them.
+    """
     whole = re.sub(r"\..*", "", greatest or "0").lstrip("0")
     if not re.fullmatch(r"\d*", whole):
         return as_text(one, whole)
     behind = scale or 0
+    if len(whole) + behind > _DIGITS_OF_DOUBLE:
+        behind = without_zeros or 0
     precision = max(len(whole) + behind, 1)
     if precision > _DIGITS:
         return as_text(one, f"{precision} digits")

@@ -12,7 +12,8 @@ from lake.query.sql import literal
 from lake.sources.postgres.connect import Server, said
 from storage_backends import extensions
 
-CONFIG: Config = {"threads": 2, "memory_limit": "300MB", "autoload_known_extensions": False}
+# Threads mostly wait for the server; each holds a row group.
+CONFIG: Config = {"threads": 4, "memory_limit": "300MB", "autoload_known_extensions": False}
 ROOMY: Config = {"threads": 1, "autoload_known_extensions": False}
 """With DuckDB's own limit, most of the machine's memory."""
 
