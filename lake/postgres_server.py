@@ -9,12 +9,21 @@ import psycopg
 
 from lake.errors import InvalidConfig
 
-# A password may hold any sign, so the last `@` before a host and a database ends it.
-_URL = re.compile(
-    r"[^:/]+://((?P<who>.*)@)?(?P<hosts>[^@/?#]*)/(?P<database>[^@/?#]+)(\?(?P<query>[^#]*))?",
-    re.DOTALL,
+# What is written as it should be says itself where its parts end; else a password may hold any
+# sign, so the last `@` before a host and a database ends it.
+_WRITTEN_WELL, _ANYHOW = (
+    re.compile(
+        rf"[^:/]+://((?P<who>{who})@)?(?P<hosts>[^@/?#]*)/(?P<database>[^@/?#]+)"
+        r"(\?(?P<query>[^#]*))?",
+        re.DOTALL,
+    )
+    for who in (r"[^@/?#]*", r".*")
 )
+_PARAMETER = re.compile(r"[a-z_]+")
 _PATIENCE_S = "10"
+# Of a connection that fails, libpq has the server's words and no SQLSTATE.
+_NO_ROOM = re.compile("too many|connection slots|starting up|shutting down")
+_NOT_THERE = re.compile(r'(database|role) ".*" does not exist')
 _DEFAULTS = {
     "connect_timeout": _PATIENCE_S,
     "application_name": "clearlake",
@@ -46,14 +55,14 @@ def parse_server(url: str, *, whose: str) -> Server:
     Raises:
         InvalidConfig: it names no database, or says something that libpq does not know.
     """
-    found = _URL.fullmatch(url)
+    found = _WRITTEN_WELL.fullmatch(url) or _ANYHOW.fullmatch(url)
     if not found:
         raise InvalidConfig(
             f"{whose}: its postgresql:// URL names no database: write"
             " postgresql://USER@HOST/DATABASE"
         )
     user, _, password = (found["who"] or "").partition(":")
-    hosts, said = found["hosts"], dict(parse_qsl(found["query"] or "", keep_blank_values=True))
+    hosts, said = found["hosts"], _said(found["query"] or "")
     shown = f"postgresql://{hosts}/{found['database']}"
     named = {
         "user": unquote(user),
@@ -64,6 +73,14 @@ def parse_server(url: str, *, whose: str) -> Server:
     }
     _refuse_unknown(said, f"{whose}, {shown}")
     return Server(shown, _DEFAULTS | said | {key: value for key, value in named.items() if value})
+
+
+def _said(query: str) -> dict[str, str]:
+    """Return the parameters of a URL, as libpq reads them: a `+` is one."""
+    said = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))
+    if said.pop("ssl", "") == "true":
+        said["sslmode"] = "require"
+    return said
 
 
 def _host(text: str) -> str:
@@ -82,13 +99,19 @@ def _refuse_unknown(said: Mapping[str, str], what: str) -> None:
     known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
     for key in said:
         if key not in known:
-            raise InvalidConfig(f"{what}: libpq knows no parameter {key!r}: take it out of the URL")
+            # What is no name may be the end of a password.
+            name = repr(key) if _PARAMETER.fullmatch(key) else "of such a name"
+            raise InvalidConfig(f"{what}: libpq knows no parameter {name}: take it out of the URL")
 
 
 def is_refused(error: psycopg.Error) -> bool:
-    """Tell whether a connection failed for its user, password or database."""
+    """Tell whether a connection failed for its user, password or database, and not for a moment."""
+    said = str(error)
+    if _NO_ROOM.search(said):
+        return False
     asked = error.pgconn
-    return asked is not None and bool(asked.used_password or asked.needs_password)
+    is_asked = asked is not None and bool(asked.used_password or asked.needs_password)
+    return is_asked or bool(_NOT_THERE.search(said))
 
 
 def said_by(error: psycopg.Error) -> str:

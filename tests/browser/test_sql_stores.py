@@ -39,6 +39,21 @@ def test_a_lake_in_any_store_answers_and_credentials_are_told_to_no_spare(
     assert not any("SECRET" in statement for statement in first(lk.log.store))
 
 
+@pytest.mark.parametrize("table", ["raw.trips", "raw.trips__rows"])
+def test_a_lake_whose_own_place_looks_like_a_pattern_answers(tmp_path: Path, table: str) -> None:
+    lk = init(str(tmp_path / "lake[1]*?"))
+    land(lk, "raw.trips", "SELECT range AS id FROM range(3)", month="2024-01")
+    shot, runner = Snapshot(open_lake(lk.url)), Runner(Limits())
+    try:
+        sql = f"SELECT sum(id)::INT AS n FROM {table}"
+        job = runner.ask(Question(shot, sql, partial(of_names, shot)))
+        job.future.result()
+        assert job.answer, job.failure
+        assert job.answer.every() == [[3]]
+    finally:
+        runner.close()
+
+
 @pytest.fixture
 def locked(tmp_path: Path) -> duckdb.DuckDBPyConnection:
     """A connection as a query has it: one file may be read, through a view."""

@@ -79,6 +79,21 @@ def test_a_parameter_that_libpq_does_not_know(shop: Shop, monkeypatch: pytest.Mo
     )
 
 
+def test_a_parameter_that_cannot_be(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_URL", f"{shop.url}?connect_timeout=soon")
+    assert "connect_timeout" in refusal(shop, InvalidConfig)
+
+
+def test_a_server_that_has_no_room_for_another_is_asked_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, at = shop.url.rpartition("/")[2], shop.url.rpartition("@")[2]
+    shop.run(f"CREATE ROLE {name} LOGIN PASSWORD 'x' CONNECTION LIMIT 0")
+    monkeypatch.setenv("SHOP_URL", f"postgresql://{name}:x@{at}")
+    assert "too many connections for role" in refusal(shop, SourceIncomplete)
+    shop.run(f"DROP ROLE {name}")
+
+
 def test_a_password_with_any_sign_is_taken_and_never_shown(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ EXACT: list[tuple[str, str, str, Any]] = [
     ("numeric", "0", "DECIMAL(1,0)", Decimal(0)),
     ("numeric", "1.500", "DECIMAL(4,3)", Decimal("1.500")),
     ("numeric", "5999 / 100.0", "DECIMAL(4,2)", Decimal("59.99")),
+    ("numeric", "1.25::numeric(500,400) + 0", "DECIMAL(3,2)", Decimal("1.25")),
     ("numeric", "1 / 3.0", "DECIMAL(20,20)", Decimal("0." + "3" * 20)),
     ("numeric(5,-2)", "1234567", "DECIMAL(7,0)", Decimal(1234600)),
     ("numeric(2,4)", "0.0012", "DECIMAL(4,4)", Decimal("0.0012")),

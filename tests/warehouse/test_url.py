@@ -45,6 +45,11 @@ def test_four_slashes_are_absolute() -> None:
             " the URL",
         ),
         (
+            "postgresql://me:p@s/s?ecret@host",
+            "the warehouse, postgresql://s/s: libpq knows no parameter of such a name: take it out"
+            " of the URL",
+        ),
+        (
             "duckdb://w.duckdb",
             "warehouse 'duckdb://w.duckdb' names a host, and DuckDB has none: write three slashes"
             " before a relative path and four before an absolute one, as in duckdb:///FILE.duckdb",
@@ -79,6 +84,12 @@ def test_a_url_that_names_no_file_is_refused(url: str, message: str) -> None:
             {"password": "se/cr?t@x#", "host": "db", "application_name": "a@b"},
         ),
         ("postgres:///taxi", "postgresql:///taxi", {"dbname": "taxi"}),
+        (
+            "postgresql://ada:pw@db/shop?sslrootcert=/etc/me@corp/ca.pem&ssl=true&password=a+b",
+            "postgresql://db/shop",
+            {"host": "db", "sslrootcert": "/etc/me@corp/ca.pem", "sslmode": "require"},
+        ),
+        ("postgresql://db/shop?password=a+b", "postgresql://db/shop", {"password": "a+b"}),
         (
             "postgresql://a,[::1]:5434/taxi",
             "postgresql://a,[::1]:5434/taxi",

@@ -158,8 +158,8 @@ def _add(shot: Snapshot, found: Sources, statement: str, damaged: Mapping[str, L
             return literal(places[text])
         if url in places:
             return file_list([places[url]])[1:-1]
-        if text.startswith(root):
-            allowed[url] = None
+        if url.startswith(root):
+            allowed.update(dict.fromkeys((url, text)))  # DuckDB looks up patterns as they are
         return match[0]
 
     found.statements.append(_TEXT.sub(seen, statement))

@@ -28,8 +28,10 @@ _ELEMENTS = {
 }
 _DIGITS = 38
 # A numeric of so many digits is the double that DuckDB's scanner makes of it, rounded: that is
-# within 2^-52 of it, and the number without its point is less than 2^50.
+# within 2^-50 of it, and the number without its point is less than 2^50. Zeros at the end do not
+# count, as long as the power of ten that the scanner divides by is exact.
 _DIGITS_OF_DOUBLE = 15
+_ZEROS_OF_DOUBLE = 22
 _NAN = "NaN"
 _HAS_MIN_SCALE = 130_000
 """PostgreSQL's version, as libpq has it."""
@@ -222,6 +224,6 @@ def _fitted(
     precision = max(len(whole) + behind, 1)
     if precision > _DIGITS:
         return as_text(one, f"{precision} digits")
-    if precision <= _DIGITS_OF_DOUBLE:
+    if precision <= _DIGITS_OF_DOUBLE and (scale or 0) <= _ZEROS_OF_DOUBLE:
         return replace(one, made=f"{one.quoted}::DECIMAL({precision},{behind})")
     return replace(one, taken=f"({one.taken})::numeric({precision},{behind})")

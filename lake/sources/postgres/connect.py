@@ -69,13 +69,15 @@ def connected(database: Database) -> Iterator[Server]:
         import psycopg
     except ImportError as exc:
         raise MissingExtra("PostgreSQL needs psycopg: pip install 'clearlake[postgres]'") from exc
-    from lake.postgres_server import parse_server
+    from lake.postgres_server import parse_server, said_by
 
     at = parse_server(url, whose=database.shown)
     parameters = _parameters(at.settings)
     try:
         connection = psycopg.connect(**parameters, autocommit=True)
-    except psycopg.OperationalError as exc:
+    except psycopg.ProgrammingError as exc:
+        raise InvalidConfig(f"{database.shown}, {at.url}: {said_by(exc)}: correct the URL") from exc
+    except psycopg.Error as exc:
         raise _refused(database, at, exc) from exc
     name = f"{database.table or 'the query'} of {at.url}"
     with connection:
