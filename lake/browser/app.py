@@ -127,24 +127,25 @@ class App:
 
     def _failure(self, path: str, ask: Ask, error: LakeError) -> Response:
         """Return the page about an error; it leads to what there is at the commit, if that is."""
-        found = NOTHING
-        route = resolve(path)
+        if not isinstance(error, NoSuchDataset | NoSuchVersion | InvalidAddress):
+            return failures.of(error, ask)
+        route, found = resolve(path), NOTHING
         try:
             shot = self.window.at(ask.at)
+            if isinstance(error, NoSuchDataset) and route and "dataset" in route.places:
+                found = former(shot, self.window.head(), ask, route.places["dataset"])
         except (NoSuchVersion, InvalidAddress):
             ask = replace(ask, at="")  # its links would all fail there
         except LakeError:
             pass
-        else:
-            if isinstance(error, NoSuchDataset) and route and "dataset" in route.places:
-                found = former(shot, self.window.head(), ask, route.places["dataset"])
         return failures.of(error, ask, found)
 
     async def _page(self, request: Request, path: str) -> Response:
         route = resolve(path)
         if route is None:
             return failures.unknown(_ask(request, path, {}))
-        ask = _ask(request, path.removesuffix(".json") if route.is_json else path, route.places)
+        ask = _ask(request, path, route.places)
+        ask = replace(ask, path=path.removesuffix(".json")) if route.is_json else ask
         special = pages.SPECIAL.get(route.name)
         if special:
             shot = await run_in_threadpool(self.window.at, ask.at)
@@ -198,7 +199,8 @@ def _ask(request: Request, path: str, places: Mapping[str, str]) -> Ask:
     except ValueError:
         said = {}
     query = {name: found[-1] for name, found in said.items()}
-    return Ask(path, query, datetime.now(UTC), query.get("at", "").strip(), places)
+    at, is_json = query.get("at", "").strip(), path.endswith(".json")
+    return Ask(path, query, datetime.now(UTC), at, places, is_json)
 
 
 def _caching(tag: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ class Ask:
         now: when it came, UTC.
         at: the commit, time or tag that all links of the page keep; `""` for the newest.
         places: what the route found in the path, decoded.
+        is_json: whether JSON was asked for, and not a page.
     """
 
     path: str
@@ -25,6 +26,7 @@ class Ask:
     now: datetime
     at: str = ""
     places: Mapping[str, str] = field(default_factory=dict)
+    is_json: bool = False
 
     def get(self, name: str, default: str = "") -> str:
         """Return a parameter of the query."""

@@ -84,13 +84,13 @@ def page(
         status: of the answer; of what passes, the page tells when to ask again, and does.
         title: what happened.
         text: more of that, and what to do.
-        ask: what was asked for; where its path ends in `.json`, JSON is returned.
+        ask: what was asked for; JSON is returned where that was.
         back: where the page leads back to; `""`: to the lake.
         ways: to what there is in its place.
     """
     retry_s = _RETRY_S.get(status, 0)
     headers = {"Cache-Control": "no-store"} | ({"Retry-After": str(retry_s)} if retry_s else {})
-    if ask.path.endswith(".json"):
+    if ask.is_json:
         said = {"status": status, "title": title, "text": text, "ways": ways}
         return Response(encoded(said), status, media_type="application/json", headers=headers)
     ask = _harmless(ask)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from lake import layout
 from lake.browser.snapshot import Snapshot
 from lake.catalog.snapshot import resolve
-from lake.errors import LakeError, LakeTooNew, NoSuchLake, StoreRefused, unavailable
+from lake.errors import LakeError, LakeTooNew, LogDamaged, NoSuchLake, StoreRefused, unavailable
 from lake.lake import Lake
 
 FRESH_S = 2.0
@@ -21,6 +21,8 @@ _FORMER = 4
 _WHY: tuple[tuple[type[LakeError], str], ...] = (
     (LakeTooNew, "Only a newer Clearlake can read the lake"),
     (StoreRefused, "The lake's store refuses this server's credentials"),
+    (LogDamaged, "The lake's log is damaged"),
+    (NoSuchLake, "The lake is not at its place any more"),
     (LakeError, "Cannot reach the lake"),
 )
 
@@ -64,12 +66,14 @@ class Window:
         if number == head.commit:
             return head
         with self._former_lock:
-            if number not in self._former:
-                self._former[number] = Snapshot(head.lake.at(number))
-            self._former.move_to_end(number)
+            found = self._former.get(number) or Snapshot(head.lake.at(number))
+            # A head that was replaced meanwhile may have had the credentials of then.
+            if self._head is head:
+                self._former[number] = found
+                self._former.move_to_end(number)
             while len(self._former) > _FORMER:
                 self._former.popitem(last=False)
-            return self._former[number]
+            return found
 
     def head(self) -> Snapshot:
         """Return the newest commit that is known; see `away`.
@@ -110,12 +114,12 @@ class Window:
             said = next(said for kind, said in _WHY if isinstance(error, kind))
             self.away = Away(said, self.away.since if self.away else datetime.now(UTC))
             return
-        if self.away:
-            # What was opened then has the credentials of then.
-            with self._former_lock:
-                self._former.clear()
         if self._head is None or self.away or self._head.commit != self._lake.commit:
             self._head = Snapshot(self._fixed(self._lake))
+        if self.away:
+            # What was opened then has the credentials of then; `at` keeps nothing of it from here.
+            with self._former_lock:
+                self._former.clear()
         self.away = None
 
     def _fixed(self, lake: Lake) -> Lake:

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -49,9 +49,14 @@ class Site:
 
 
 @contextmanager
-def site(lk: Lake, guard: Guard | None = None, limits: Limits | None = None) -> Iterator[Site]:
-    """Serve the pages of a lake."""
-    app = application(Window(lambda: again(lk)), guard or Guard(), limits)
+def site(
+    lk: Lake,
+    guard: Guard | None = None,
+    limits: Limits | None = None,
+    opened: Callable[[], Lake] | None = None,
+) -> Iterator[Site]:
+    """Serve the pages of a lake; `opened` opens it in a way of its own."""
+    app = application(Window(opened or (lambda: again(lk))), guard or Guard(), limits)
     with closing(bound("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))

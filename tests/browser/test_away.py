@@ -1,20 +1,25 @@
 """A lake that the server cannot look at any more: pages say why, and work again once it can."""
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from lake import layout
+from lake.browser.window import Away, Window
+from lake.catalog.log import Log
+from lake.catalog.snapshot import resolve
+from lake.catalog.state import State
 from lake.config import Config
 from lake.lake import Lake
 from lake.opening import init, open_lake
 from tests.browser.site import Site, site
-from tests.lakes import land, new_lake
+from tests.lakes import again, land, new_lake
 from tests.servers import BUCKET, signed
 
 REFUSED = "The lake&#39;s store refuses this server&#39;s credentials since"
@@ -40,8 +45,10 @@ def test_credentials_that_end_are_told_and_pages_work_again_with_new_ones(
         for path in ("/raw/n/rows", "/raw/n/rows?at=1"):
             pages.get(path)
         assert pages.client.get(ASK, headers=HERE).json()["rows"] == [[4]]
+        until = time.monotonic() + 120
         while REFUSED not in (text := pages.get("/")):
             assert "strip-note bad" not in text
+            assert time.monotonic() < until
         _see_that_nothing_is_read(pages)
         monkeypatch.setenv(name, signed(whole, "rl"))
         assert REFUSED not in pages.get("/")
@@ -87,3 +94,30 @@ def test_what_was_known_before_a_newer_format_stays(newer: tuple[Lake, str, byte
         lk.log.store.put_new(key, entry)
         assert "Only a newer Clearlake can read the lake since" in pages.get("/")
         assert len(pages.json("/raw/n/rows")["rows"]) == 1
+
+
+def test_a_log_that_is_damaged_is_told_as_that(newer: tuple[Lake, str, bytes]) -> None:
+    lk, key, _ = newer
+    with site(lk) as pages:
+        pages.get("/")
+        lk.log.store.put_new(key, b"no entry")
+        assert "The lake&#39;s log is damaged since" in pages.get("/")
+
+
+def test_what_was_opened_before_credentials_were_renewed_is_not_kept(
+    newer: tuple[Lake, str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lk, *_ = newer
+    land(lk, "raw.n", "SELECT 2 AS id")
+    looked = Window(lambda: again(lk))
+    old = looked.head()
+
+    def renewed_meanwhile(log: Log, state: State, when: str) -> int:
+        if looked.head() is old:
+            looked.away = Away("refused", datetime.now(UTC))
+            looked.head()
+        return resolve(log, state, when)
+
+    monkeypatch.setattr("lake.browser.window.resolve", renewed_meanwhile)
+    assert looked.at("1").lake.log is old.lake.log
+    assert looked.at("1").lake.log is looked.head().lake.log is not old.lake.log

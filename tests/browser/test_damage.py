@@ -103,6 +103,8 @@ def test_only_a_query_that_needs_a_damaged_file_fails_and_names_it(
     damaged: tuple[Site, str], tmp_path: Path
 ) -> None:
     pages, said = damaged
+    rows = pages.client.get("/raw/trips/rows.json?sort=1", headers=HERE)
+    assert (rows.status_code, rows.headers["content-type"]) == (502, "application/json")
     for sql, found in LEFT_OUT.items():
         assert answer(pages, sql) == (200, found), sql
     for sql in NEEDED:
@@ -186,6 +188,9 @@ def test_a_difference_says_whether_the_bytes_of_both_sides_were_checked(tmp_path
         text = pages.get(f"{path}?verify=1")
         assert "The bytes of v1 are not those that were landed" in text
         assert 'href="/raw/n/v1?verify=1">Which files' in text
+        assert 'href="/raw/n/v1?at=2&amp;verify=1">Which files' in pages.get(
+            f"{path}?at=2&verify=1"
+        )
         new.unlink()
         assert _states(pages, f"{path}?verify=1") == ["damaged", "missing"]
 

@@ -9,11 +9,13 @@ import pytest
 from playwright.sync_api import Browser
 
 from lake.browser import comparing, failures
+from lake.browser.former import Former
 from lake.browser.guard import guarded
+from lake.errors import StoreUnavailable
 from lake.lake import Lake
 from tests.browser.chromium import Theme, tab
 from tests.browser.site import Site, site
-from tests.lakes import land, new_lake
+from tests.lakes import again, land, new_lake
 
 MISSING = [
     ("/nowhere", 404, "No such page"),
@@ -87,6 +89,30 @@ def test_a_lake_that_cannot_be_reached_is_told_with_the_ways_to_go_on(tmp_path: 
     assert str(tmp_path) not in answer.text
 
 
+def test_a_lake_that_cannot_be_opened_is_tried_once_for_a_request(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    shutil.rmtree(lk.url.removeprefix("file://"))
+    tried: list[str] = []
+
+    def opened() -> Lake:
+        tried.append(lk.url)
+        return again(lk)
+
+    with site(lk, opened=opened) as pages:
+        pages.get("/raw/trips", 503)
+    assert len(tried) == 1
+
+
+def test_what_became_of_a_dataset_is_left_out_where_it_cannot_be_read(
+    pages: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unread(*_: object) -> Former:
+        raise StoreUnavailable("the log cannot be read now")
+
+    monkeypatch.setattr("lake.browser.app.former", unread)
+    assert "<title>No such dataset" in pages.get("/raw/nope", 404)
+
+
 def test_what_passes_says_when_to_ask_again(
     looked_at: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,10 +122,13 @@ def test_what_passes_says_when_to_ask_again(
     path = "/raw/trips/month=2024-01/v2/diff/v1"
     with site(looked_at) as pages, lock:
         answer = pages.client.get(f"{path}?at=3&key=id")
+        twin = pages.client.get(f"{path}.json?at=3&key=id")
+    assert (twin.status_code, twin.headers["content-type"]) == (503, "application/json")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert "<title>Another comparison is running · Clearlake</title>" in answer.text
     assert f'href="{path}?at=3&amp;key=id">Try again</a>' in answer.text
     assert 'data-retry="10"' in answer.text
+    assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in answer.text
 
 
 @pytest.mark.parametrize("path", ["/nowhere.json", "/raw/nope.json?at=2"])

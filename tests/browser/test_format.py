@@ -50,6 +50,7 @@ def test_a_query_is_laid_out_and_means_what_it_meant(chromium: Browser, pages: S
         "WITH a AS (SELECT 1 AS x UNION ALL SELECT 2), b AS (FROM a) SELECT x FROM b ORDER BY x",
         "SELECT 1 - -1 AS x /* a -- b */ -- 'c\n, \"from\", 'it''s' FROM (SELECT 3 AS \"from\")",
         "FROM raw.trips SELECT count(*) AS n, max(CASE WHEN fare > 1 AND id > 1 THEN 1 END) AS m",
+        "SELECT 1 AS éfrom, 2 AS a$from, $é$a  b$é$ AS t",
         "SELECT t.zone FROM raw.trips t JOIN raw.zones z ON t.zone = z.zone AND id > 0 ORDER BY 1",
     ],
 )
@@ -65,3 +66,13 @@ def test_a_laid_out_query_has_the_same_answer(chromium: Browser, pages: Site, sq
              for one in (sql, text)]  # fmt: skip
     assert [one.status_code for one in asked] == [200, 200], asked[0].text
     assert asked[0].json()["rows"] == asked[1].json()["rows"]
+
+
+def test_a_query_with_a_comment_in_a_comment_stays_as_it_is(chromium: Browser, pages: Site) -> None:
+    sql = "/* /* */ ' */ SELECT 'a  b' FROM (VALUES (1))"
+    with tab(chromium, pages.url) as it:
+        it.go("/sql")
+        area = it.page.locator("textarea")
+        area.fill(sql)
+        it.page.get_by_role("button", name="Format").click()
+        assert area.input_value() == sql

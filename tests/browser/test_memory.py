@@ -102,16 +102,16 @@ def job(looked_at: Lake) -> Iterator[Job]:
 
 
 def test_few_charts_of_an_answer_are_kept(job: Job) -> None:
-    for asked in product(("line", "bar", "scatter"), "123", "123"):
-        charted(job, *asked)
+    for kind, x, y in product(("line", "bar", "scatter"), "123", "123"):
+        charted(job, kind=kind, x=x, y=y)
         assert len(job.drawn) <= 8
-    assert charted(job, "scatter", "1", "2")[1]
-    assert charted(job, *asked) is charted(job, *asked)
+    assert charted(job, kind="scatter", x="1", y="2")[1]
+    assert charted(job, kind=kind, x=x, y=y) is charted(job, kind=kind, x=x, y=y)
 
 
 def test_an_answer_of_many_bytes_is_not_turned_into_objects_for_a_chart(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert charted(job, "", "", "")[1]
+    assert charted(job, kind="", x="", y="")[1]
     monkeypatch.setattr("lake.browser.pages.asking._CHARTED_BYTES", job.weight - 1)
-    assert charted(job, "line", "1", "2") == (None, None, [])
+    assert charted(job, kind="line", x="1", y="2") == (None, None, [])

@@ -224,10 +224,10 @@ def test_a_lake_that_goes_away_is_shown_as_it_was_until_it_is_back(
         pages.get("/")
         place.rename(tmp_path / "away")
         text = pages.get("/")
-        assert "Cannot reach the lake since" in text
+        assert "The lake is not at its place any more since" in text
         assert str(tmp_path) not in text
         (tmp_path / "away").rename(place)
-        assert "Cannot reach" not in pages.get("/")
+        assert "any more since" not in pages.get("/")
 
 
 def test_a_lake_that_was_never_there_is_a_page_too(tmp_path: Path) -> None:

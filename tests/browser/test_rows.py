@@ -145,6 +145,8 @@ def test_wide_datasets_leave_pages_small(site_: Site) -> None:
 def test_another_sites_page_reads_no_rows_but_a_link_from_there_does(site_: Site) -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}
     assert site_.client.get("/raw/many/rows", headers=headers).status_code == 403
+    refused = site_.client.get("/raw/many/rows.json", headers=headers)
+    assert (refused.status_code, refused.headers["content-type"]) == (403, "application/json")
     headers["Sec-Fetch-Dest"] = "document"
     assert site_.client.get("/raw/many/rows", headers=headers).status_code == 200
 
@@ -179,3 +181,14 @@ def test_columns_without_a_profile_have_none(tmp_path: Path) -> None:
         lk.log.store.delete(layout.beside(file.key, layout.PROFILE))
     with site(lk) as pages:
         assert 'class="mini"' not in pages.get("/raw/trips/rows")
+
+
+def test_rows_are_shown_where_their_pictures_cannot_be_had(tmp_path: Path) -> None:
+    lk = new_lake(tmp_path)
+    land(lk, "raw.n", "SELECT range AS id FROM range(9)")
+    (file,) = lk.state.data_files("raw.n")
+    profile = Path(lk.log.store.data_url(layout.beside(file.key, layout.PROFILE)))
+    profile.unlink()
+    profile.symlink_to(profile.name)  # the system refuses to follow it
+    with site(lk) as pages:
+        assert "Rows 1 to 9 of 9" in pages.get("/raw/n/rows")

@@ -390,6 +390,8 @@ def test_who_waits_is_told_and_the_pages_are_served_meanwhile(
         assert "First in line; 1 query running." in waits
         refused = get(pages, "/sql", 429, sql="SELECT 1")
         assert refused.headers["retry-after"] == "5"
+        refused = get(pages, "/sql.json", 429, sql="SELECT 1")
+        assert refused.headers["content-type"] == "application/json"
         pages.get("/commits")
         for page in (waits, text):
             link = re.findall(r'href="(/sql/cancel\?job=[^"]*)"', page)[0]

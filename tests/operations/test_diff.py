@@ -213,9 +213,12 @@ def test_gaps_count_what_lies_between_by_key(lk: Lake, limit: int) -> None:
 def test_there_are_no_gaps_without_a_key_or_where_files_are_not_read(lk: Lake) -> None:
     for key in ((), ("id",)):
         assert tables(lk, "raw.x/month=2024-01", key=key).gaps == ()
-    found = diff(lk, "raw.x/month=2024-01", gaps=True)
-    assert isinstance(found, TableDiff)
-    assert found.gaps == ()
+    land(lk, "raw.x", V1, month="2024-02")
+    land(lk, "raw.x", V2, month="2024-02")  # what both have of 2024-01 is not read
+    for address, key in (("raw.x/month=2024-01", ()), ("raw.x", ("id",))):
+        found = diff(lk, address, key=key, gaps=True)
+        assert isinstance(found, TableDiff)
+        assert (found.changed > 0, found.gaps) == (bool(key), ())
 
 
 def test_what_cannot_be_compared_is_refused(lk: Lake) -> None:

@@ -3,7 +3,7 @@
 (() => {
   const box = document.getElementById('sql');
   if (!box) return;
-  const token = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[eE]'(?:\\[\s\S]|''|[^'\\])*'?|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|\$(\w*)\$[\s\S]*?(?:\$\1\$|$)|\w+|[^\s\w]/g;
+  const token = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[eE]'(?:\\[\s\S]|''|[^'\\])*'?|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|\$((?:\w|[^\x00-\x7f\s])*)\$[\s\S]*?(?:\$\1\$|$)|(?:[\w$]|[^\x00-\x7f\s])+|\S/g;
   const clause = /^(SELECT|FROM|WHERE|HAVING|QUALIFY|LIMIT|OFFSET|UNION|EXCEPT|INTERSECT|VALUES)$/;
   const sides = /^(LEFT|RIGHT|FULL|INNER|CROSS|NATURAL|ASOF|POSITIONAL|SEMI|ANTI|OUTER)$/;
   const subquery = /^(SELECT|WITH|FROM|VALUES)$/;
@@ -16,8 +16,12 @@
     if (sides.test(word)) return !sides.test(before) && (next === 'JOIN' || sides.test(next));
     return clause.test(word);
   };
+  // Comments nest, which no expression here can follow: such a query stays as it is.
+  const nests = ([text]) => text.startsWith('/*') && text.includes('/*', 2);
   const formatted = (sql) => {
-    const found = [...sql.matchAll(token)], words = found.map((one) => one[0].toUpperCase());
+    const found = [...sql.matchAll(token)];
+    if (found.some(nests)) return sql;
+    const words = found.map((one) => one[0].toUpperCase());
     const open = [{ inner: 0, list: false, query: true }];
     let text = '', end = 0, between = false, was = '';
     found.forEach((one, at) => {

@@ -211,7 +211,7 @@ def _as_json(document: page.SqlPage, parts: Sequence[bytes]) -> Iterator[bytes]:
 def _drawn(
     request: Request, shot: Snapshot, ask: Ask, document: page.SqlPage, job: Job
 ) -> Response:
-    chart, drawing, kinds = charted(job, ask.get("chart"), ask.get("x"), ask.get("y"))
+    chart, drawing, kinds = charted(job, kind=ask.get("chart"), x=ask.get("x"), y=ask.get("y"))
     # A long query stands in several links, too.
     most, room = (20, 35_000) if len(document.sql) < page.SHORT else (10, 15_000)
     columns = job.answer.columns if job.answer else []
@@ -225,8 +225,9 @@ def _drawn(
     return _page(request, shot, ask, document, **values)
 
 
-def charted(job: Job, *asked: str) -> Charted:
+def charted(job: Job, *, kind: str, x: str, y: str) -> Charted:
     """Return the chart of an answer: kind, x and y as asked for, or as they suit."""
+    asked = (kind, x, y)
     drawn: Charted | None = job.drawn.get(asked)
     if drawn is None:
         drawn = _chart(job, *asked)

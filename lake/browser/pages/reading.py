@@ -1,5 +1,7 @@
 """The rows of a dataset over HTTP: read by the process of a query, as SQL is."""
 
+from collections.abc import Mapping
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,18 +9,19 @@ from starlette.responses import Response
 from lake.browser import failures
 from lake.browser.ask import Ask
 from lake.browser.document import encoded
-from lake.browser.known import known
+from lake.browser.known import Known, known
 from lake.browser.pages import asking, rows
 from lake.browser.pages.columns import column_lines
 from lake.browser.pages.head import head
 from lake.browser.pages.sql import columns_of
 from lake.browser.pages.table import fitting, told, window
+from lake.browser.pictures.columns import Picture
 from lake.browser.render import render
 from lake.browser.routes import Route
 from lake.browser.snapshot import Snapshot
 from lake.browser.sql.consent import may_read
 from lake.browser.sql.runner import Full, Job
-from lake.errors import NoSuchVersion
+from lake.errors import NoSuchVersion, StoreUnavailable
 
 PER_ROW = 100
 """Columns of one row on a page."""
@@ -42,7 +45,7 @@ async def answer(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
         return failures.page(403, "Not from there", text, ask)
     wanted = await run_in_threadpool(rows.wanted, shot, ask)
     question = await run_in_threadpool(
-        lambda: rows.question(shot, ask, wanted, is_whole=route.is_json)
+        lambda: rows.question(shot, ask, wanted, is_uncut=route.is_json)
     )
     runner = asking.runner_of(request)
     try:
@@ -84,9 +87,17 @@ def _answered(shot: Snapshot, ask: Ask, wanted: rows.Wanted, job: Job, away: obj
         return asking.html(render("row", ask, **values))
     names = [name for name, _ in columns_of(shot, page.dataset)]
     choices = names if len(names) <= _CHOICES else []
-    pictures = {line.name: line.picture for line in column_lines(shot, ask, of)[0]}
-    values |= {"window": window(ask, columns, page.rows), "choices": choices, "pictures": pictures}
+    values |= {"window": window(ask, columns, page.rows), "choices": choices}
+    values["pictures"] = _pictures(shot, ask, of)
     return asking.html(render("rows", ask, **values))
+
+
+def _pictures(shot: Snapshot, ask: Ask, of: Known) -> Mapping[str, Picture]:
+    """Return the pictures above the columns; none where they cannot be had now: rows can."""
+    try:
+        return {line.name: line.picture for line in column_lines(shot, ask, of)[0]}
+    except StoreUnavailable:
+        return {}
 
 
 def _one(ask: Ask, page: rows.RowsPage) -> dict[str, object]:

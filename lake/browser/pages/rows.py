@@ -208,11 +208,11 @@ def _value(text: str) -> str:
     return literal(text)
 
 
-def question(shot: Snapshot, ask: Ask, of: Wanted, *, is_whole: bool) -> Question:
-    """Return the question that gives the rows; on a page their texts are cut."""
+def question(shot: Snapshot, ask: Ask, of: Wanted, *, is_uncut: bool) -> Question:
+    """Return the question that gives the rows; `is_uncut`: their texts are whole."""
     reads_all = bool(of.sort or of.column)
     sources = of_rows(shot, of.dataset, of.files, is_whole=reads_all)
-    cut = 0 if is_whole else _cut(len(columns_of(shot, of.dataset)), is_one=bool(of.row))
+    cut = 0 if is_uncut else _cut(len(columns_of(shot, of.dataset)), is_one=bool(of.row))
     mark = (of.dataset, *(() if reads_all else (file.key for file in of.files)))
     return Question(
         shot, of.sql, sources, cut=cut, rows=PER_PAGE + 1, mark=("rows", mark), home=ask.same()
