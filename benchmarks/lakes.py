@@ -26,6 +26,8 @@ DATASETS = 10
 FILES = 10
 SCHEMA = (Column("at", "TIMESTAMP"), Column("zone", "INTEGER"), Column("fare", "DOUBLE"))
 _ROWS = "SELECT TIMESTAMP '2024-01-01' AS at, n::INTEGER AS zone, n / 4 AS fare FROM range(10) t(n)"
+_OF_WIDE = 10**6
+"""Where its files are counted from: links are of files of its own."""
 _LINKS = 50_000  # a file of ext4 has at most 65,000 names
 
 
@@ -52,7 +54,7 @@ def wide_lake() -> Path:
 
 def _of_day(log: Log, day: int, number: int) -> Replace:
     text = f"day={date(2024, 1, 1) + timedelta(day)}"
-    return _linked(log, f"raw.wide_{number:03}", text, day * 200 + number)
+    return _linked(log, f"raw.wide_{number:03}", text, _OF_WIDE + day * 200 + number)
 
 
 def many_commits(path: Path, count: int) -> Path:
