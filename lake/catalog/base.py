@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -79,7 +80,9 @@ class ParquetBase:
         import duckdb
 
         try:
-            found: list[tuple[Any, ...]] = self.connection.execute(query).fetchall()
+            # Many threads may ask at a time, and a connection has one answer.
+            with closing(self.connection.cursor()) as cursor:
+                found: list[tuple[Any, ...]] = cursor.execute(query).fetchall()
         except duckdb.Error as exc:
             raise LogDamaged(
                 f"{self.path('current')} is damaged: delete it, and the lake is read from its log"

@@ -1,5 +1,6 @@
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,6 +166,19 @@ def test_a_second_checkpoint_stands_on_the_first(at: Writer) -> None:
     assert opened(at.log.store)[1].checkpoints == (10, 20, 30)
     found = query(at.state, "SELECT count(*), max(commit) FROM meta.commits")
     assert found == [(30, 30)]
+
+
+def test_many_threads_ask_a_checkpoint_at_a_time(at: Writer) -> None:
+    at.commit(*(replace("raw.a", f"n={n}", file(f"f{n}")) for n in range(300)))
+    checkpoint.write(at.log, at.state)
+    base = opened(at.log.store)[1].base
+
+    def ask(number: int) -> int:
+        asked = base.of if number % 2 else base.data_files
+        return len(list(asked("raw.a")))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(64))) == {300}
 
 
 def test_two_processes_may_write_one_checkpoint(at: Writer) -> None:
