@@ -70,13 +70,18 @@ class ParquetBase:
 
     def data_files(self, dataset: str) -> Iterable[DataFile]:
         """Give the current data files of a dataset, by partition."""
-        rows = self._rows(
+        rows = self.rows(
             'SELECT partition, key, schema, bytes, "rows" FROM current'
             f" WHERE dataset = {literal(dataset)} AND role = 'data' ORDER BY partition, ordinal"
         )
         return [DataFile(*row) for row in rows]
 
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query of `current`, `history` and `commits` gives; from any thread.
+
+        Raises:
+            LogDamaged: a table of the checkpoint cannot be read.
+        """
         import duckdb
 
         try:
@@ -91,7 +96,7 @@ class ParquetBase:
 
     def _partitions(self, where: str) -> Iterator[Partition]:
         columns = ", ".join(f'"{column}"' for column in CURRENT_COLUMNS)
-        rows = self._rows(
+        rows = self.rows(
             f"SELECT {columns} FROM current WHERE {where} ORDER BY dataset, partition, ordinal"
         )
         for _, group in groupby(rows, key=lambda row: row[:2]):

@@ -59,9 +59,4 @@ def was_used(state: State, name: str) -> bool:
         return True
     if not isinstance(state.base, ParquetBase):
         return False
-    found = (
-        state.base.connection.cursor()
-        .execute(f"SELECT 1 FROM history WHERE dataset = {literal(name)} LIMIT 1")
-        .fetchone()
-    )
-    return found is not None
+    return bool(state.base.rows(f"SELECT 1 FROM history WHERE dataset = {literal(name)} LIMIT 1"))

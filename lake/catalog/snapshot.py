@@ -78,16 +78,12 @@ def _commit_at(head: State, stamp: datetime, text: str) -> int:
     if in_tail:
         return max(in_tail)
     if isinstance(head.base, ParquetBase):
-        row = (
-            head.base.connection.cursor()
-            .execute(
-                "SELECT max(commit) FROM commits"
-                f" WHERE committed_at::TIMESTAMPTZ <= {literal(stamp.isoformat())}::TIMESTAMPTZ"
-            )
-            .fetchone()
+        ((number,),) = head.base.rows(
+            "SELECT max(commit) FROM commits"
+            f" WHERE committed_at::TIMESTAMPTZ <= {literal(stamp.isoformat())}::TIMESTAMPTZ"
         )
-        if row and row[0]:
-            return int(row[0])
+        if number:
+            return int(number)
     raise NoSuchVersion(f"nothing had been published by {text}: the lake's first commit came later")
 
 
