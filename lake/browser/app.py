@@ -42,7 +42,7 @@ LIVE_S = 15
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer that may be given again, as long as its times are true."""
+    """An answer that may be given again, until its times would be wrong."""
 
     packed: bytes
     media_type: str
@@ -92,7 +92,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; nothing is kept between two of them but what was worked out."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send, self.runner.close)
+            await _lifespan(receive, send, self.close)
             return
         if scope["type"] != "http":
             return
@@ -102,6 +102,10 @@ class App:
         for name, text in HEADERS.items():
             response.headers.setdefault(name, text)
         await response(scope, receive, send)
+
+    def close(self) -> None:
+        """End the queries that run; new ones are refused."""
+        self.runner.close()
 
     async def _answered(self, request: Request) -> Response:
         headers, peer = request.headers, request.client.host if request.client else ""
@@ -169,8 +173,9 @@ class App:
     def _made(self, route: Route, ask: Ask, shot: Snapshot) -> _Answer:
         page = pages.PAGES[route.name]
         document = page.make(shot, ask)
-        body, kind, lasting = encoded(document), "application/json", float(LONGEST_S)
-        if not route.is_json:
+        if route.is_json:
+            body, kind, lasting = encoded(document), "application/json", float(LONGEST_S)
+        else:
             values = {"page": document, "shot": shot, "nav": page.nav, "away": self.window.away}
             text, lasting = rendered(page.template, ask, **values)
             body, kind = text.encode(errors="replace"), "text/html; charset=utf-8"
@@ -224,9 +229,9 @@ async def _lifespan(receive: Receive, send: Send, end: Callable[[], None]) -> No
             return
 
 
-def application(window: Window, guard: Guard, limits: Limits | None = None) -> ASGIApp:
+def application(app: App) -> ASGIApp:
     """Return the application of one lake; what fails within it is a page, and is logged."""
-    return ServerErrorMiddleware(App(window, guard, limits), handler=_failed)
+    return ServerErrorMiddleware(app, handler=_failed)
 
 
 def _failed(request: Request, error: Exception) -> Response:

@@ -25,6 +25,8 @@ ASSETS = {
 }
 LONGEST_S = 3600
 """For how long a page is given again at most."""
+_LATE_S = 60.0
+"""By how much its times may be late: of the many of a list, one changes at any moment."""
 _FILTERS = (
     *("cell", "count", "decoded", "exact", "humane", "plural", "seen", "share", "size"),
     "weight",
@@ -72,7 +74,7 @@ def render(template: str, ask: Ask, **values: Any) -> str:
 
 
 def rendered(template: str, ask: Ask, **values: Any) -> tuple[str, float]:
-    """Return the page that a template makes, and for how many seconds its times stay true."""
+    """Return the page that a template makes, and for how many seconds it may be given again."""
     lasting = [float(LONGEST_S)]
 
     def when(value: datetime | str | None, *, short: bool = False) -> Markup:
@@ -81,4 +83,4 @@ def rendered(template: str, ask: Ask, **values: Any) -> tuple[str, float]:
         return words.when(value, ask.now, short=short)
 
     found = environment().get_template(f"{template}.html")
-    return found.render(ask=ask, when=when, **values), min(lasting)
+    return found.render(ask=ask, when=when, **values), max(min(lasting), _LATE_S)

@@ -2,15 +2,20 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
 
-from lake.browser.app import application
+from lake.browser.app import App, application
 from lake.browser.guard import Guard
 from lake.browser.window import Window
 from lake.errors import LakeError
+
+_SWITCH_S = 0.0005
+"""After which a thread lets another one work: those that ask the disk would wait ten times that."""
 
 
 def serve(
@@ -34,20 +39,34 @@ def serve(
         OSError: the place is taken, or none of this machine.
     """
     with closing(bound(host, port)) as taken:
-        number = taken.getsockname()[1]
+        sys.setswitchinterval(_SWITCH_S)
+        number, app = taken.getsockname()[1], App(window, guard)
         config = uvicorn.Config(
-            application(window, guard),
+            application(app),
             log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,
             lifespan="on",
-            timeout_graceful_shutdown=1,  # a query may still take long
+            timeout_graceful_shutdown=1,  # a page may still take long
         )
         _look_into(window)
         told(f"http://{f'[{host}]' if ':' in host else host}:{number}")
         with suppress(KeyboardInterrupt):
-            asyncio.run(uvicorn.Server(config).serve(sockets=[taken]))
+            asyncio.run(_Server(config, app.close).serve(sockets=[taken]))
+
+
+class _Server(uvicorn.Server):
+    """A server that ends queries before it waits for the answers that are on their way."""
+
+    def __init__(self, config: uvicorn.Config, end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end = end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the queries, whoever asked them is told so, and then the rest."""
+        await run_in_threadpool(self._end)
+        await super().shutdown(sockets)
 
 
 def _look_into(window: Window) -> None:

@@ -18,7 +18,7 @@ from lake.query.sql import literal
 T = TypeVar("T")
 _KEPT_BYTES = 256 << 20
 """Of what was worked out at a commit; the files of 600,000 partitions take as much."""
-_ROOM_MB = 128
+_ROOM_MB = 96
 """Per 100,000 versions, and what smaller lakes get, too; what has no room is spilled."""
 _FRUGAL = {
     "threads": "2",

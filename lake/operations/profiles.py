@@ -134,15 +134,21 @@ def _read(lake: "Lake", keys: Iterable[str]) -> dict[str, Profile]:
     """Return the profiles that there are, by the key of their file."""
     sidecars = sorted({layout.beside(key, layout.PROFILE) for key in keys})
 
-    def fetch(key: str) -> tuple[Profile, ...]:
-        try:
-            return profiles_of(objects.read(lake.log.store, key))
-        except FileNotFoundError:
-            return ()
+    at_once = lake.log.parallel
 
-    with ThreadPoolExecutor(lake.log.parallel) as pool:
-        found = pool.map(fetch, sidecars)
+    def fetch(keys: Sequence[str]) -> list[Profile]:
+        return [one for key in keys for one in _read_one(lake, key)]
+
+    with ThreadPoolExecutor(at_once) as pool:
+        found = pool.map(fetch, (sidecars[first::at_once] for first in range(at_once)))
         return {one.key: one for several in found for one in several}
+
+
+def _read_one(lake: "Lake", sidecar: str) -> tuple[Profile, ...]:
+    try:
+        return profiles_of(objects.read(lake.log.store, sidecar))
+    except FileNotFoundError:
+        return ()
 
 
 def _says_something(one: Profile | None) -> bool:

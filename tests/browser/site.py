@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from lake.browser.app import application
+from lake.browser.app import App, application
 from lake.browser.guard import Guard
 from lake.browser.serve import bound
 from lake.browser.sql.limits import Limits
@@ -56,7 +56,8 @@ def site(
     opened: Callable[[], Lake] | None = None,
 ) -> Iterator[Site]:
     """Serve the pages of a lake; `opened` opens it in a way of its own."""
-    app = application(Window(opened or (lambda: again(lk))), guard or Guard(), limits)
+    window = Window(opened or (lambda: again(lk)))
+    app = application(App(window, guard or Guard(), limits))
     with closing(bound("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from urllib.parse import quote
 
@@ -323,8 +324,8 @@ def test_a_process_ends_with_the_server(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_the_server_also_while_a_query_runs(looked_at: Lake) -> None:
-    command = [sys.executable, "-m", "lake", "browse", "--lake", looked_at.url]
-    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, "-m", "lake", "browse", "--lake", looked_at.url, "--port", "0"]
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as server:
         try:
             assert server.stdout
             url = server.stdout.readline().split()[0].rstrip("/")
@@ -338,9 +339,17 @@ def test_ctrl_c_ends_the_server_also_while_a_query_runs(looked_at: Lake) -> None
                     waits.sendall(f"{line}\r\n{headers}".encode())
                     client.get("/")  # the server has read the other one, too
                     server.send_signal(signal.SIGINT)
-                    server.wait(12)
+                    assert b'"Stopped."' in answered(waits)
+            assert server.stderr
+            assert server.stderr.read() == ""
+            assert server.wait(12) == 0
         finally:
             server.kill()
+
+
+def answered(waits: socket.socket) -> bytes:
+    """Return all that comes until the other side closes."""
+    return b"".join(iter(lambda: waits.recv(1 << 16), b""))
 
 
 def test_a_query_that_nobody_asks_about_is_stopped(shot: Snapshot) -> None:

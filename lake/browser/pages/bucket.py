@@ -11,7 +11,7 @@ from lake.browser.snapshot import Snapshot
 from lake.errors import InvalidAddress
 from storage_backends import Listed
 
-PER_PAGE = 200
+PER_PAGE = 100
 LONGEST = 1024
 _MOST_BYTES = 60_000
 """Of keys and their links on one page: keys may have 1,024 bytes each."""

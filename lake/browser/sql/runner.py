@@ -156,9 +156,11 @@ class Runner:
         """Return the job of a question; it is begun unless it was asked lately.
 
         Raises:
-            Full: too many wait.
+            Full: too many wait, or the server ends.
         """
         with self._lock:
+            if self._is_closed.is_set():
+                raise Full("this server is being stopped")
             job = self._jobs.get(question.key)
             if job is None:
                 # Those that are let in run at once or wait.
@@ -207,8 +209,8 @@ class Runner:
 
     def close(self) -> None:
         """Stop everything."""
-        self._is_closed.set()
         with self._lock:
+            self._is_closed.set()
             jobs = list(self._jobs.values())
         for job in jobs:
             self._end(job)
