@@ -30,7 +30,7 @@ def content_id(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
     names = ", ".join(identifier(name) for name, _ in columns)
     # The inner hash mixes columns by XOR: hashed once more, values swapped between rows show.
     found = connection.execute(
-        f"SELECT count(*), coalesce(sum(hash(hash({names}))::HUGEINT), 0)::VARCHAR FROM {relation}"
+        f"SELECT count(*), coalesce(sum(hash(hash({names}))), 0)::VARCHAR FROM {relation}"
     ).fetchone()
     return f"{ENGINE}:{_sha256([columns, found])}"
 

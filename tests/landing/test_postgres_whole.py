@@ -7,6 +7,7 @@ import pytest
 from lake.config.types import Database
 from lake.operations.get import get
 from lake.sources.postgres.connect import connected
+from lake.sources.postgres.duck import opening
 from lake.sources.postgres.read import read, snapshot
 from tests.databases import Shop, landed, rows
 
@@ -87,9 +88,10 @@ def test_a_large_table_is_one_moment_of_it(shop: Shop, pad: str) -> None:
 @pytest.mark.parametrize("pad", PADS)
 def test_all_that_is_asked_sees_the_same_snapshot(shop: Shop, pad: str) -> None:
     shop.run(f"CREATE TABLE orders AS {WIDE.format(pad=pad)}")
-    with connected(Database("${SHOP_URL}", "orders")) as server, snapshot(server) as number:
+    database = Database("${SHOP_URL}", "orders")
+    with opening() as opened, connected(database) as server, snapshot(server) as seen:
         shop.run("INSERT INTO orders VALUES (0, '', 0)")
-        found = read(server, number, '"orders"', shop.root / "read")
+        found = read(opened, seen, '"orders"', shop.root / "read")
     assert found.rows == 40000
 
 

@@ -54,6 +54,14 @@ class Server:
         return row
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a server's transaction sees; other connections see the same by the snapshot's `id`."""
+
+    server: Server
+    id: str
+
+
 @contextmanager
 def connected(database: Database) -> Iterator[Server]:
     """Give a connection to the server of a source; each statement is a transaction of its own.

@@ -1,7 +1,8 @@
 """A DuckDB that reads a snapshot of PostgreSQL."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -9,12 +10,18 @@ import duckdb
 from lake.errors import MissingExtra, SourceIncomplete, SourceUnreadable, StoreUnavailable
 from lake.parquet.session import Config
 from lake.query.sql import literal
-from lake.sources.postgres.connect import Server, said
+from lake.sources.postgres.connect import Server, Snapshot, said
 from storage_backends import extensions
 
+Opened = Future[duckdb.DuckDBPyConnection]
 # Threads mostly wait for the server; each holds a row group.
-CONFIG: Config = {"threads": 4, "memory_limit": "300MB", "autoload_known_extensions": False}
-ROOMY: Config = {"threads": 1, "autoload_known_extensions": False}
+CONFIG: Config = {
+    "threads": 4,
+    "memory_limit": "300MB",
+    "autoload_known_extensions": False,
+    "preserve_insertion_order": False,
+}
+ROOMY: Config = {k: v for k, v in CONFIG.items() if k != "memory_limit"} | {"threads": 1}
 """With DuckDB's own limit, most of the machine's memory."""
 
 
@@ -23,16 +30,34 @@ class TooWide(StoreUnavailable):
 
 
 @contextmanager
-def duckdb_at(
-    server: Server,
-    snapshot_id: str,
-    streams: int,
-    scratch: Path,
-    *,
-    schema: str = "",
-    config: Config = CONFIG,
+def opening(config: Config = CONFIG) -> Iterator[Opened]:
+    """Give a DuckDB that can read PostgreSQL, soon: that takes as long as to connect to one.
+
+    Its result raises `MissingExtra` if the extension is not installed.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(_opened, config)
+        try:
+            yield opened
+        finally:
+            if not opened.exception():
+                opened.result().close()
+
+
+def _opened(config: Config) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config=config)
+    try:
+        extensions.load(con, "postgres_scanner", extra="postgres")
+    except ImportError as exc:
+        raise MissingExtra(str(exc)) from exc
+    return con
+
+
+@contextmanager
+def reading(
+    opened: Opened, seen: Snapshot, streams: int, scratch: Path, *, schema: str
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a DuckDB with `streams` connections that see the snapshot, called `s0`, `s1` ….
+    """Give the DuckDB with `streams` connections that see the snapshot, called `s0`, `s1` ….
 
     Of their tables those of `schema` are known.
 
@@ -41,19 +66,14 @@ def duckdb_at(
         TooWide: there is no memory for the rows.
         SourceUnreadable, SourceIncomplete: what the server did.
     """
-    spill = str(scratch / "spill")
-    config = {**config, "temp_directory": spill, "preserve_insertion_order": False}
-    con = duckdb.connect(config=config)
-    with closing(con), _told(server):
-        try:
-            extensions.load(con, "postgres_scanner", extra="postgres")
-        except ImportError as exc:
-            raise MissingExtra(str(exc)) from exc
-        _attach(con, server, streams, schema)
+    con = opened.result()
+    with _told(seen.server):
+        con.execute(f"SET temp_directory = {literal(str(scratch / 'spill'))}")
+        _attach(con, seen.server, streams, schema)
         try:
             con.execute("BEGIN")
             for number in range(streams):
-                same = f"SET TRANSACTION SNAPSHOT {literal(snapshot_id)}"
+                same = f"SET TRANSACTION SNAPSHOT {literal(seen.id)}"
                 con.execute(f"CALL postgres_execute('s{number}', {literal(same)})")
             yield con
         finally:

@@ -12,6 +12,7 @@ from lake.sources.copy import Fetched
 from lake.sources.postgres.columns import columns
 from lake.sources.postgres.connect import Server, connected
 from lake.sources.postgres.cursor import Cursor, Seen, from_text, look, next_cursor, window_of
+from lake.sources.postgres.duck import opening
 from lake.sources.postgres.read import Read, described, read, relation, snapshot
 
 Lacking = Callable[[Path, Cursor | None], Path | None]
@@ -51,9 +52,9 @@ def fetch_whole(wanted: Wanted, to: Path) -> Fetched:
         SourceIncomplete: it does not answer, or broke off. Safe to retry.
         InvalidConfig, MissingExtra, StoreUnavailable: see `connected` and `read`.
     """
-    with connected(wanted.database) as server, snapshot(server) as number:
+    with opening() as opened, connected(wanted.database) as server, snapshot(server) as seen:
         _check_key(server, wanted)
-        return _fetched(server, wanted, read(server, number, wanted.rows, to), to)
+        return _fetched(server, wanted, read(opened, seen, wanted.rows, to), to)
 
 
 def fetch_newer(
@@ -77,11 +78,11 @@ def fetch_newer(
         first = look(server, database, wanted.rows, former)
         if first.value is None or first.is_as(former):
             return None
-        with snapshot(server) as number:
+        with opening() as opened, snapshot(server) as here:
             _check_key(server, wanted)
             now = look(server, database, wanted.rows, former)
             window = window_of(identifier(database.cursor), former)
-            found = read(server, number, wanted.rows, to, where=window)
+            found = read(opened, here, wanted.rows, to, where=window)
             left = lacking(to, former)
             seen = Seen(first, now, former)
             after = next_cursor(

@@ -11,8 +11,8 @@ import duckdb
 from lake.models.content import content_id
 from lake.query.sql import identifier, literal
 from lake.sources.postgres.columns import ROWS, Column, as_text, columns, surveyed
-from lake.sources.postgres.connect import Server, said
-from lake.sources.postgres.duck import CONFIG, ROOMY, TooWide, duckdb_at
+from lake.sources.postgres.connect import Server, Snapshot, said
+from lake.sources.postgres.duck import CONFIG, ROOMY, Opened, TooWide, opening, reading
 
 _TABLE = """
 SELECT c.relkind = 'r' AND NOT c.relhassubclass AND 1 = (
@@ -51,12 +51,12 @@ class Read:
 
 
 @contextmanager
-def snapshot(server: Server) -> Iterator[str]:
-    """Give the id of a snapshot that stays: all that is asked within sees the same rows."""
+def snapshot(server: Server) -> Iterator[Snapshot]:
+    """Give a snapshot that stays: all that is asked within sees the same rows."""
     with said(server.name), server.connection.transaction():
         server.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         (found,) = server.ask("SELECT pg_export_snapshot()")
-        yield str(found)
+        yield Snapshot(server, str(found))
 
 
 def relation(*, table: str, query: str) -> str:
@@ -82,15 +82,15 @@ def _part(name: str) -> str:
     return name if name.startswith('"') else identifier(name.lower())
 
 
-def read(server: Server, snapshot_id: str, rows: str, to: Path, *, where: str = "true") -> Read:
+def read(opened: Opened, seen: Snapshot, rows: str, to: Path, *, where: str = "true") -> Read:
     """Write the rows of a relation to the new Parquet `to`; memory does not grow with them.
 
     What a type of Parquet cannot hold exactly (NaN in a numeric, an infinite time) makes its
     column text.
 
     Args:
-        server: in the transaction of the snapshot.
-        snapshot_id: of the snapshot.
+        opened: a DuckDB that nobody else uses.
+        seen: what is read.
         rows: the relation.
         to: where they go.
         where: a condition on the rows, without WHERE.
@@ -98,21 +98,25 @@ def read(server: Server, snapshot_id: str, rows: str, to: Path, *, where: str = 
     Raises:
         SourceUnreadable, SourceIncomplete: see `connected`.
         StoreUnavailable: there is no room here.
+        MissingExtra: DuckDB's extension is not installed.
     """
-    way = _way(server, rows, where)
-    found = surveyed(server, columns(server, rows), way.all)
+    way = _way(seen.server, rows, where)
+    found = surveyed(seen.server, columns(seen.server, rows), way.all)
     try:
-        count = len(way.parts)
-        with duckdb_at(server, snapshot_id, count, to.parent, schema=way.schema) as con:
-            return _read(con, found, way, to)
+        return _read(opened, seen, found, way, to)
     except TooWide:
+        opened.result().close()
         to.unlink(missing_ok=True)
-        way = replace(way, parts=(way.all,))
-        with duckdb_at(server, snapshot_id, 1, to.parent, schema=way.schema, config=ROOMY) as con:
-            return _read(con, found, way, to)
+        with opening(ROOMY) as roomy:
+            return _read(roomy, seen, found, replace(way, parts=(way.all,)), to)
 
 
-def _read(con: duckdb.DuckDBPyConnection, found: list[Column], way: "_Way", to: Path) -> Read:
+def _read(opened: Opened, seen: Snapshot, found: list[Column], way: "_Way", to: Path) -> Read:
+    with reading(opened, seen, len(way.parts), to.parent, schema=way.schema) as con:
+        return _written(con, found, way, to)
+
+
+def _written(con: duckdb.DuckDBPyConnection, found: list[Column], way: "_Way", to: Path) -> Read:
     odd = _odd(con, found, _copy(con, found, way, to), to)
     if odd:
         found = [as_text(one, odd[one.name]) if one.name in odd else one for one in found]
