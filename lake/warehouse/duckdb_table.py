@@ -64,7 +64,12 @@ class DuckDBTable:
         return held
 
     def fill(
-        self, partitions: Iterable[PartitionLoad], *, into: str, types: Mapping[str, str]
+        self,
+        partitions: Iterable[PartitionLoad],
+        *,
+        into: str,
+        types: Mapping[str, str],
+        is_new: bool,
     ) -> list[int]:
         """Add partitions' rows to a table of these columns; return how many came of each."""
         names = ", ".join(map(identifier, spelt(self, types)))

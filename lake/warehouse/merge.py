@@ -33,7 +33,7 @@ def merge(
     refuse_no_column(table)
     keys = [identifier(names[name]) for name in table.load.merge_on]
     stage(table)
-    insert(table, partitions, types, STAGE)
+    insert(table, partitions, types, STAGE, is_new=True)
     _look_at_keys(table, keys)
     same = " AND ".join(f"new.{key} = old.{key}" for key in keys)
     if beside:

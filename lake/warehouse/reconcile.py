@@ -103,7 +103,7 @@ def _compared(
     types: Mapping[str, str],
 ) -> Compared:
     stage(table)
-    insert(table, [partition], types, STAGE)
+    insert(table, [partition], types, STAGE, is_new=True)
     where = within(table, partition.partition, types)
     names = ", ".join(map(identifier, spelt(table, types).values()))
     here = f"SELECT {names} FROM {table.name} WHERE {where}"
@@ -151,7 +151,7 @@ def _mend(
         merge(table, changed, types)
     else:
         delete(table, [one.partition for one in changed], types)
-        insert(table, changed, types, table.name)
+        insert(table, changed, types, table.name, is_new=False)
     if OUTSIDE in differing:
         table.run(f"DELETE FROM {table.name} WHERE {_in_none(table, types)}")
     checked(table, types)

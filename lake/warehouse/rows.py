@@ -22,12 +22,17 @@ def delete(table: Table, partitions: Sequence[str], types: Mapping[str, str]) ->
 
 
 def insert(
-    table: Table, partitions: Sequence[PartitionLoad], types: Mapping[str, str], into: str
+    table: Table,
+    partitions: Sequence[PartitionLoad],
+    types: Mapping[str, str],
+    into: str,
+    *,
+    is_new: bool,
 ) -> None:
     """Add partitions' rows to a table of these columns, of each as many as were published."""
     if not partitions:
         return
-    arrived = table.fill(_sound(table, partitions), into=into, types=types)
+    arrived = table.fill(_sound(table, partitions), into=into, types=types, is_new=is_new)
     for partition, rows in zip(partitions, arrived, strict=True):
         if rows != partition.rows:
             refuse_arrived(table, partition, rows)

@@ -117,7 +117,7 @@ def _carry_out(
         if not is_new:
             touched = (*difference.removed, *(p.partition for p in difference.changed))
             delete(table, touched, types)
-        insert(table, difference.changed, types, table.name)
+        insert(table, difference.changed, types, table.name, is_new=is_new)
     # Nobody but this transaction has seen a new table, whose rows were counted as they came.
     is_counted = is_new and table.load.mode != "merge"
     rows = expected(table.load, beside) if is_counted else checked(table, types, beside)

@@ -90,11 +90,17 @@ class Table(Source, Protocol):
         """
 
     def fill(
-        self, partitions: Iterable[PartitionLoad], *, into: str, types: Mapping[str, str]
+        self,
+        partitions: Iterable[PartitionLoad],
+        *,
+        into: str,
+        types: Mapping[str, str],
+        is_new: bool,
     ) -> list[int]:
         """Add partitions' rows to `into`, a table with these columns; return how many came of each.
 
-        The next partition may be asked for, from another thread, while rows of one are on the way.
+        A table `is_new` if this transaction made it, so that nobody else has seen it. The next
+        partition may be asked for, from another thread, while rows of one are on the way.
         """
 
 

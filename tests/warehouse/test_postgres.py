@@ -40,6 +40,16 @@ def one_row(publish: Publish, commit: int = 1, **columns: tuple[str, str]) -> Ta
     return dataclasses.replace(base, columns=types, partitions=(partition,))
 
 
+def test_who_reads_a_new_table_first_writes_nothing(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    load(warehouse.url, publish(1, {"2024-01": [3] * 40}), root=tmp_path)
+    rows = warehouse.run("EXPLAIN (ANALYZE, BUFFERS) SELECT count(trips) FROM marts.daily")
+    said = "\n".join(row[0] for row in rows)
+    assert "Buffers" in said
+    assert "dirtied" not in said, said
+
+
 TYPES = [
     ("BOOLEAN", "true", "boolean", "true"),
     ("TINYINT", "-128", "smallint", "-128"),
