@@ -44,6 +44,7 @@ def test_who_reads_a_new_table_first_writes_nothing(
     tmp_path: Path, warehouse: Place, publish: Publish
 ) -> None:
     load(warehouse.url, publish(1, {"2024-01": [3] * 40}), root=tmp_path)
+    warehouse.run("CHECKPOINT")
     rows = warehouse.run("EXPLAIN (ANALYZE, BUFFERS) SELECT count(trips) FROM marts.daily")
     said = "\n".join(row[0] for row in rows)
     assert "Buffers" in said
