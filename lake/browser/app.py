@@ -109,7 +109,7 @@ class App:
 
     async def _answered(self, request: Request) -> Response:
         headers, peer = request.headers, request.client.host if request.client else ""
-        path = request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or "/"
+        path = _path(request)
         refused = self.guard.refusal(request.method, headers)
         if refused:
             return failures.page(403, "Not from there", refused, _ask(request, path, {}))
@@ -208,6 +208,11 @@ def _ask(request: Request, path: str, places: Mapping[str, str]) -> Ask:
     return Ask(path, query, datetime.now(UTC), at, places, is_json)
 
 
+def _path(request: Request) -> str:
+    raw: bytes = request.scope.get("raw_path", b"")
+    return raw.partition(b"?")[0].decode("latin-1") or "/"
+
+
 def _caching(tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": _ASK_AGAIN, "Vary": "Cookie"}
 
@@ -236,6 +241,7 @@ def application(app: App) -> ASGIApp:
 
 def _failed(request: Request, error: Exception) -> Response:
     text = "The server's own output says what happened."
-    response = failures.page(500, "That went wrong", text, _ask(request, "/", {}))
-    response.headers.update(HEADERS)
+    response = failures.page(500, "That went wrong", text, _ask(request, _path(request), {}))
+    # The server closes the connection then: who asks next is to know.
+    response.headers.update({**HEADERS, "Connection": "close"})
     return response

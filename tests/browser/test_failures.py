@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser
 from lake.browser import comparing, failures
 from lake.browser.former import Former
 from lake.browser.guard import guarded
+from lake.browser.pages import PAGES
 from lake.errors import StoreUnavailable
 from lake.lake import Lake
 from tests.browser.chromium import Theme, tab
@@ -46,6 +48,21 @@ def test_a_commit_that_is_not_there_is_in_no_link(pages: Site, at: str) -> None:
     text = pages.client.get(f"/commits?at={at}").text
     assert 'href="/commits"' in text
     assert f"?at={at}" not in text
+
+
+def test_a_fault_of_ours_is_told_in_the_form_that_was_asked_for(
+    pages: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("no one is told of this")
+
+    monkeypatch.setitem(PAGES, "commits", replace(PAGES["commits"], make=broken))
+    answer = pages.client.get("/commits.json?author=nobody")
+    assert (answer.status_code, answer.json()["title"]) == (500, "That went wrong")
+    text = pages.get("/commits?author=nobody&at=2", 500)
+    assert "That went wrong" in text
+    assert 'href="/bucket?at=2"' in text
+    assert "no one" not in answer.text + text
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])

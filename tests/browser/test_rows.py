@@ -166,6 +166,20 @@ def test_columns_with_a_profile_have_a_picture_over_their_rows(pages: Site) -> N
     assert text.count('class="mini"') == 3
 
 
+def test_pictures_of_a_part_of_the_files_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lk = new_lake(tmp_path)
+    for month in ("2024-01", "2024-02"):
+        land(lk, "raw.trips", "SELECT 1 AS id", month=month)
+    with site(lk) as pages:
+        assert "go over the newest" not in pages.get("/raw/trips/rows")
+    monkeypatch.setattr("lake.browser.profiled.NEWEST", 1)
+    land(lk, "raw.trips", "SELECT 2 AS id", month="2024-03")
+    with site(lk) as pages:
+        assert "columns go over the newest 1 file." in pages.get("/raw/trips/rows")
+
+
 def test_rows_and_a_row_have_the_head_of_their_dataset(pages: Site) -> None:
     for query in ("", "?row=1"):
         text = pages.get(f"/raw/trips/rows{query}")

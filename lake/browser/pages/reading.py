@@ -1,7 +1,5 @@
 """The rows of a dataset over HTTP: read by the process of a query, as SQL is."""
 
-from collections.abc import Mapping
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +13,6 @@ from lake.browser.pages.columns import column_lines
 from lake.browser.pages.head import head
 from lake.browser.pages.sql import columns_of
 from lake.browser.pages.table import fitting, told, window
-from lake.browser.pictures.columns import Picture
 from lake.browser.render import render
 from lake.browser.routes import Route
 from lake.browser.snapshot import Snapshot
@@ -88,16 +85,17 @@ def _answered(shot: Snapshot, ask: Ask, wanted: rows.Wanted, job: Job, away: obj
     names = [name for name, _ in columns_of(shot, page.dataset)]
     choices = names if len(names) <= _CHOICES else []
     values |= {"window": window(ask, columns, page.rows), "choices": choices}
-    values["pictures"] = _pictures(shot, ask, of)
+    values |= _pictures(shot, ask, of)
     return asking.html(render("rows", ask, **values))
 
 
-def _pictures(shot: Snapshot, ask: Ask, of: Known) -> Mapping[str, Picture]:
+def _pictures(shot: Snapshot, ask: Ask, of: Known) -> dict[str, object]:
     """Return the pictures above the columns; none where they cannot be had now: rows can."""
     try:
-        return {line.name: line.picture for line in column_lines(shot, ask, of)[0]}
+        lines, profiled = column_lines(shot, ask, of)
     except StoreUnavailable:
-        return {}
+        return {"pictures": {}, "profiled": None}
+    return {"pictures": {line.name: line.picture for line in lines}, "profiled": profiled}
 
 
 def _one(ask: Ask, page: rows.RowsPage) -> dict[str, object]:
