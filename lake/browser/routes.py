@@ -28,6 +28,7 @@ Name = Literal[
     "sql_csv",
     "sql_parquet",
     "sql_cancel",
+    "sql_wait",
 ]
 _ALONE: dict[str, Name] = {
     "/": "lake",
@@ -42,6 +43,7 @@ _ALONE: dict[str, Name] = {
     "/sql.csv": "sql_csv",
     "/sql.parquet": "sql_parquet",
     "/sql/cancel": "sql_cancel",
+    "/sql/wait": "sql_wait",
 }
 _TABS: dict[str, Name] = {
     "rows": "rows",

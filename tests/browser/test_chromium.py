@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser
 
+from lake.browser.sql.limits import Limits
+from lake.lake import Lake
 from tests.browser.addresses import EVERY
 from tests.browser.chromium import Theme, storing_nothing, tab
 from tests.browser.site import Site, site
@@ -254,3 +257,27 @@ def test_a_question_its_chart_and_its_export(chromium: Browser, pages: Site) -> 
             "2024-04,3.00",
         ]
         it.is_calm()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_who_waits_keeps_the_place_and_gets_the_answer_when_it_is_there(
+    chromium: Browser, looked_at: Lake, monkeypatch: pytest.MonkeyPatch, theme: Theme
+) -> None:
+    monkeypatch.setattr("lake.browser.pages.asking.SOON_S", 0.01)
+    slow = "SELECT max(range) FROM range(1000000000000)"
+    with (
+        site(looked_at, limits=Limits(running=1)) as pages,
+        tab(chromium, pages.url, theme=theme) as first,
+        tab(chromium, pages.url) as second,
+    ):
+        first.go(f"/sql?sql={quote(slow)}")
+        first.page.locator("#cancel").focus()
+        second.go(f"/sql?sql={quote('SELECT 41 + 1 AS answer')}")
+        assert second.page.locator("[data-wait]").inner_text().startswith("First in line")
+        first.page.wait_for_selector("[data-wait] >> text=/Running for [2-9]/")
+        assert first.page.evaluate("document.activeElement.id") == "cancel"
+        assert first.complaints() == []
+        first.page.keyboard.press("Escape")
+        first.page.wait_for_selector("text=Stopped")
+        second.page.wait_for_selector("tbody td >> text=42")
+        second.is_calm()

@@ -392,20 +392,24 @@ def test_who_waits_is_told_and_the_pages_are_served_meanwhile(
 ) -> None:
     monkeypatch.setattr("lake.browser.pages.asking.SOON_S", 0.3)
     with site(looked_at, limits=HALF) as pages:
-        text = get(pages, "/sql", sql=SLOW).text
+        text = get(pages, "/sql", 202, sql=SLOW).text
         assert "Running for" in text
         assert 'http-equiv="refresh"' in text
-        waits = get(pages, "/sql", sql=f"{SLOW} -- 2").text
+        waits = get(pages, "/sql", 202, sql=f"{SLOW} -- 2").text
         assert "First in line; 1 query running." in waits
         refused = get(pages, "/sql", 429, sql="SELECT 1")
         assert refused.headers["retry-after"] == "5"
         refused = get(pages, "/sql.json", 429, sql="SELECT 1")
         assert refused.headers["content-type"] == "application/json"
         pages.get("/commits")
+        for page, said_of in ((waits, "First in line"), (text, "Running for")):
+            link = re.findall(r'data-wait="(/sql/wait\?job=[^"]*)"', page)[0]
+            assert pages.get(link, 202).startswith(said_of)
         for page in (waits, text):
             link = re.findall(r'href="(/sql/cancel\?job=[^"]*)"', page)[0]
             answer = pages.client.get(link)
             assert (answer.status_code, answer.headers["location"][:9]) == (303, "/sql?sql=")
+        assert pages.get("/sql/wait?job=nobodys", 204) == ""
         assert "Stopped" in get(pages, "/sql", 422, sql=SLOW).text
         assert said(pages, "SELECT 1 AS x")["rows"] == [[1]]
 

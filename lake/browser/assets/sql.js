@@ -22,6 +22,17 @@
   for (const pre of document.querySelectorAll('pre[data-sql]')) paint(pre, pre.textContent);
   const cancel = document.getElementById('cancel');
   if (cancel) document.addEventListener('keydown', (ev) => { if (ev.key === 'Escape') cancel.click(); });
+  const told = document.querySelector('[data-wait]');
+  let left = !told;
+  const wait = async () => {
+    const got = left ? null : await fetch(told.dataset.wait).catch(() => null);
+    if (left) return;
+    if (got && got.status !== 202) { location.reload(); return; }
+    if (got) told.textContent = await got.text();
+    setTimeout(wait, 1000);
+  };
+  if (told) setTimeout(wait, 1000);
+  cancel?.addEventListener('click', () => { left = true; });
 
   const box = document.getElementById('sql'), tree = document.getElementById('tree');
   if (!box) return;

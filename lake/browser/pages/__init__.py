@@ -77,6 +77,7 @@ SPECIAL: Mapping[str, Special] = {
     "sql_parquet": asking.file,
     "sql_names": asking.names,
     "sql_cancel": asking.cancel,
+    "sql_wait": asking.wait,
     "rows": reading.answer,
 }
 """What answers by itself; None: the page is made as others are."""

@@ -119,6 +119,15 @@ async def cancel(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Re
     return _to(job.question.home if job else ask.link("/sql"))
 
 
+async def wait(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Response:
+    """Answer at once how a query is on its way; with 204 if it is not any more."""
+    runner = runner_of(request)
+    job = runner.look(ask.get("job"))
+    if job is None or job.is_over():
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+    return html(_told(runner, job), 202)
+
+
 async def over(request: Request, job: Job, *, most: float) -> None:
     """Wait until a query is over, for so many seconds; stop it if nobody waits any more."""
     until = time.monotonic() + most
@@ -141,17 +150,20 @@ def busy(said: str, ask: Ask) -> Response:
 
 
 def waiting(request: Request, shot: Snapshot, ask: Ask, job: Job, nav: str) -> Response:
-    """Return the page that waits for an answer, and asks again by itself."""
-    place, running = runner_of(request).place(job)
-    if place:
-        ordinal = _PLACES[place - 1] if place <= len(_PLACES) else f"{place}th"
-        queries = "1 query" if running == 1 else f"{running} queries"
-        said = f"{ordinal} in line; {queries} running."
-    else:
-        said = f"Running for {time.monotonic() - job.began:.0f} s."
+    """Return the page that waits for an answer, and asks again by itself; its status is 202."""
+    said = _told(runner_of(request), job)
     values = {"job": job, "said": said, "nav": nav, "away": away_of(request), "shot": shot}
     body = render("waiting", ask, sql=job.question.sql if nav == "sql" else "", **values)
-    return html(body)
+    return html(body, 202)
+
+
+def _told(runner: Runner, job: Job) -> str:
+    place, running = runner.place(job)
+    if not place:
+        return f"Running for {time.monotonic() - job.began:.0f} s."
+    ordinal = _PLACES[place - 1] if place <= len(_PLACES) else f"{place}th"
+    queries = "1 query" if running == 1 else f"{running} queries"
+    return f"{ordinal} in line; {queries} running."
 
 
 def _question(shot: Snapshot, ask: Ask, *, kind: Format = "rows", cut: int = 0) -> Question:

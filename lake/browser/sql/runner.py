@@ -186,10 +186,17 @@ class Runner:
             running = sum(1 for one in self._jobs.values() if one.began and not one.is_over())
             return (waiting.index(job) + 1 if job in waiting else 0), running
 
-    def stop(self, job_id: str) -> Job | None:
-        """Stop a query, and return its job."""
+    def look(self, job_id: str) -> Job | None:
+        """Return the job with this id, which somebody still waits for."""
         with self._lock:
             job = next((one for one in self._jobs.values() if one.id == job_id), None)
+            if job:
+                job.asked = time.monotonic()
+            return job
+
+    def stop(self, job_id: str) -> Job | None:
+        """Stop a query, and return its job."""
+        job = self.look(job_id)
         if job and not job.is_over():
             self._end(job)
         return job
