@@ -245,6 +245,7 @@ def test_what_was_not_profiled_says_so(tmp_path: Path) -> None:
         said = pages.json("/raw/trips")
         assert {one["picture"]["kind"] for one in said["columns"]} == {"none"}
         assert "not profiled yet" in pages.get("/raw/trips")
+        assert 'class="mini"' not in pages.get("/raw/trips/rows")
 
 
 def test_what_a_model_builds_is_profiled_as_what_lands_is(pages: Site) -> None:

@@ -188,15 +188,6 @@ def test_rows_and_a_row_have_the_head_of_their_dataset(pages: Site) -> None:
     assert 'href="/raw/trips/rows?page=1">the rows around it</a>' in text
 
 
-def test_columns_without_a_profile_have_none(tmp_path: Path) -> None:
-    lk = new_lake(tmp_path)
-    land(lk, "raw.trips", "SELECT 1 AS id, 'a' AS zone")
-    for file in lk.state.data_files("raw.trips"):
-        lk.log.store.delete(layout.beside(file.key, layout.PROFILE))
-    with site(lk) as pages:
-        assert 'class="mini"' not in pages.get("/raw/trips/rows")
-
-
 def test_rows_are_shown_where_their_pictures_cannot_be_had(tmp_path: Path) -> None:
     lk = new_lake(tmp_path)
     land(lk, "raw.n", "SELECT range AS id FROM range(9)")
