@@ -56,6 +56,13 @@ async def connected() -> AsyncIterator[PrefectClient]:
         ) from exc
 
 
+async def reach() -> None:
+    """Make sure that the configured server can be asked, if there is one; see `connected`."""
+    if get_current_settings().api.url:
+        async with connected():
+            pass
+
+
 async def _check(client: PrefectClient, where: str) -> None:
     """Make sure that the server is one, and of our version."""
     try:

@@ -28,9 +28,13 @@ def steps(wanted: Iterable[AutomationCore], there: Iterable[Automation]) -> list
         wanted: those that there shall be.
         there: those that the server has of ours; what is not wanted of them is removed.
     """
-    kept = {one.name: one for one in there}
+    kept: dict[str, Automation] = {}
+    more: list[Automation] = []  # two deploys at once may have made one twice
+    for one in there:
+        if kept.setdefault(one.name, one) is not one:
+            more.append(one)
     found = [_step(one, kept.pop(one.name, None)) for one in wanted]
-    return found + [Step("remove", name, None, one.id) for name, one in kept.items()]
+    return found + [Step("remove", one.name, None, one.id) for one in (*kept.values(), *more)]
 
 
 def _step(wanted: AutomationCore, kept: Automation | None) -> Step:

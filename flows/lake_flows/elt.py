@@ -6,6 +6,7 @@ Failed. Safe to kill anywhere, to run twice, and to run beside itself.
 """
 
 import argparse
+import asyncio
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,9 +25,11 @@ from prefect.settings import (
 
 from lake.config.period import AT_ONCE
 from lake.elt import loadable
+from lake.errors import LakeError
 from lake.lake import Lake
 from lake.landing.sources import chosen, sources
 from lake_flows.alerting import heard
+from lake_flows.api import reach
 from lake_flows.land import due, land_all
 from lake_flows.load import load_all
 from lake_flows.report import Report
@@ -107,8 +110,14 @@ def main(words: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}")
     parser.add_argument("--at-once", type=int, default=AT_ONCE)
     parser.add_argument("--plan", action="store_true")
+    given = vars(parser.parse_args(words))
+    try:
+        asyncio.run(reach())
+    except LakeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     with _ended_by_term(), temporary_settings(OWN_SERVER):
-        state = elt(**vars(parser.parse_args(words)), return_state=True)
+        state = elt(**given, return_state=True)
         found: Any = state.result(raise_on_failure=False)
     errors = found["errors"] if isinstance(found, dict) else [state.message]
     for text in errors:

@@ -216,6 +216,7 @@ def _tell(report: Report, lake: Lake, source: Source, landing: Landing) -> None:
             rejected=landing.rejected,
             asset=assets.of_dataset(lake, landing.dataset),
             inputs=(assets.of_source(source),),
+            is_appended=is_appended(source),
         )
     )
     if landing.outcome == "held":

@@ -18,6 +18,7 @@ class Row:
     Attributes:
         version: the partition's newest version, of what was landed.
         rejected: rows that were not fit to land, kept beside the version.
+        is_appended: its rows came to those before, as a cursor's do.
         asset: the asset key of its dataset or table.
         inputs: the keys of what that is made from.
     """
@@ -31,11 +32,12 @@ class Row:
     rejected: int = 0
     asset: str = ""
     inputs: tuple[str, ...] = ()
+    is_appended: bool = False
 
     @property
     def is_again(self) -> bool:
         """Whether the source published a partition again, with other bytes."""
-        return self.outcome == "landed" and self.version > 1
+        return self.outcome == "landed" and self.version > 1 and not self.is_appended
 
 
 @dataclass(frozen=True, slots=True)

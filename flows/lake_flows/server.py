@@ -110,16 +110,11 @@ def running(url: str | None, *, folder: Path, host: str, port: int) -> Iterator[
     _check_free(host, port)
     folder.mkdir(parents=True, exist_ok=True)
     auth = auth_string(folder)
+    at = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
     with database(url, folder) as kept, (folder / "server.log").open("ab") as log:
-        told = {
-            "PREFECT_SERVER_API_HOST": host,
-            "PREFECT_SERVER_API_PORT": str(port),
-            "PREFECT_SERVER_API_AUTH_STRING": auth,
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": kept,
-        }
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start"],
-            env=os.environ | KEEP | told,
+            env=os.environ | KEEP | _told(host, port, f"{at}/api", auth, kept),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -127,12 +122,22 @@ def running(url: str | None, *, folder: Path, host: str, port: int) -> Iterator[
             start_new_session=True,
         )
         try:
-            shown = "127.0.0.1" if host == "0.0.0.0" else host
-            found = Running(f"http://{shown}:{port}/api", auth, process)
+            found = Running(f"{at}/api", auth, process)
             _wait(found, folder / "server.log")
             yield found
         finally:
             stop(process)
+
+
+def _told(host: str, port: int, api_url: str, auth: str, kept: str) -> dict[str, str]:
+    return {
+        "PREFECT_SERVER_API_HOST": host,
+        "PREFECT_SERVER_API_PORT": str(port),
+        # Its pages ask the server they come from, wherever this shell's own commands go.
+        "PREFECT_SERVER_UI_API_URL": api_url,
+        "PREFECT_SERVER_API_AUTH_STRING": auth,
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": kept,
+    }
 
 
 def _check_free(host: str, port: int) -> None:

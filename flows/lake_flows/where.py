@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 
 from prefect.runtime import flow_run
 
-from lake.config import expand, literal_secrets, load, url_of
+from lake.config import expand, find, literal_secrets, load, url_of
 from lake.config.period import AT_ONCE, MOST_AT_ONCE, Periods
 from lake.errors import InvalidConfig
 from lake.lake import Lake
@@ -22,7 +22,8 @@ class Where:
     Attributes:
         lake: its URL, with `${NAME}` for what is looked up here, or `block:NAME`; without it
             `LAKE_URL`, else what `lake.toml` says.
-        env: the `[env.NAME]` of `lake.toml`.
+        env: the `[env.NAME]` of `lake.toml`; where there is none and the lake is named, its log
+            says what was declared with it.
         project: the folder of `lake.toml`; the current one if not said. Without a `lake.toml` the
             lake's own log says what to land, transform and load.
         run: the id that receipts and commits carry: of the outermost flow run, so that all commits
@@ -41,7 +42,8 @@ class Where:
             NoSuchLake, InvalidConfig, StoreUnavailable, LogDamaged: see there.
         """
         folder = Path(self.project or ".").absolute()
-        config = load(None, env=self.env, environ=os.environ, cwd=folder)
+        env = self.env if find(folder) or not self.lake else None
+        config = load(None, env=env, environ=os.environ, cwd=folder)
         lake = open_lake(_lake_url(self.lake, self.run), config=config)
         lake.run = self.run
         return lake

@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 # A port is no password: `https://host:8080/a@b`.
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#:@]*:(?![0-9]*(?:[/?#]|$))([^@]+)@")
 _SECRET_KEY = re.compile(
-    r"(.*[_-])?(pass(word|wd|phrase)?|pwd|secret|token|credentials?|sig|signature"
+    r"(.*[_-]|pg|ssl)?(pass(word|wd|phrase)?|pwd|secret|token|credentials?|sig|signature"
     r"|(api|access|account|private|secret)[_-]?key)",
     re.IGNORECASE,
 )

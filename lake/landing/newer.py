@@ -102,11 +102,12 @@ class _Taking:
                 folders=len(_folders(self._current)),
                 lacking=self._lacking,
             )
-            if newer is None:
+            if newer is None and not (self._force and cursor):
                 return None
-            if newer.fetched is None:
+            if newer is None or newer.fetched is None:
+                # Of a table that was emptied, and is read from the first row on, nothing is known.
                 assert self._current
-                return Batch(cursor, newer.cursor, (), self._current.landed)
+                return Batch(cursor, newer.cursor if newer else "", (), self._current.landed)
             content = content_of([cursor, newer.fetched.content])
             done = staged(self._attempt, order, 0, [newer.fetched], content)
         if done.flaw:

@@ -94,7 +94,9 @@ def _advice(server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | Non
         f" WHERE c.oid = to_regclass({literal(table)})",
     )
     if owner and owner[0] != role:
-        return f"let {owner[0]}, whose table it is, run: ALTER TABLE {table} OWNER TO {me}"
+        return (
+            f"it is {owner[0]}'s table, so let a superuser run: ALTER TABLE {table} OWNER TO {me}"
+        )
     if schema and not _one(server, f"SELECT 1 FROM pg_namespace WHERE nspname = {literal(schema)}"):
         return (
             f"there is no schema {schema}, so let somebody who may run: CREATE SCHEMA"

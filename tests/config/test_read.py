@@ -344,6 +344,11 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         ('env.prod.warehouse.url = "postgresql://${U}:hunter2@db/x"', "env.prod.warehouse.url"),
         ('sources.x.url = "https://h/x.csv?a=1&token=hunter2"', "sources.x.url"),
         ('lake.password = "hunter2"', "lake.password"),
+        (
+            'deployments.n.job_variables.env.PGPASSWORD = "hunter2"',
+            "deployments.n.job_variables.env.PGPASSWORD",
+        ),
+        ('warehouse.url = "postgresql://db/x?sslpassword=hunter2"', "warehouse.url"),
         ('deployments.n.parameters.api_key = "hunter2"', "deployments.n.parameters.api_key"),
     ],
 )

@@ -30,6 +30,16 @@ def test_events_in_another_order_are_no_change() -> None:
     assert step.what == "unchanged"
 
 
+def test_what_two_deploys_made_twice_is_there_once_afterwards() -> None:
+    wanted = watched(["crashed"])
+    first, second = kept(wanted), kept(wanted)
+    found = steps([wanted], [first, second])
+    assert [(one.what, one.id) for one in found] == [
+        ("unchanged", first.id),
+        ("remove", second.id),
+    ]
+
+
 def test_another_event_and_another_wait_are_changes() -> None:
     there = kept(watched(["crashed", "failed"]))
     for wanted in (watched(["crashed"]), watched(["crashed", "failed"], within=20)):

@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import psutil
 import pytest
 from prefect import get_client
@@ -204,7 +205,11 @@ def test_the_password_is_its_owner_s_and_a_port_that_is_taken_is_one_line(
     assert done.stderr.startswith(f"error: 127.0.0.1:{port} cannot be listened on (")
 
 
-def test_a_server_on_sqlite_is_equipped_alike(project: Project) -> None:
+def test_a_server_on_sqlite_is_equipped_alike(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_UI_ENABLED", "true")
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")  # of another server
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite+aiosqlite:///{folder}/prefect.db"
         with started(folder, "--database", database) as server:
@@ -213,4 +218,6 @@ def test_a_server_on_sqlite_is_equipped_alike(project: Project) -> None:
                 names = [one.name for one in client.read_automations()]
                 assert names == [zombies.NAME]
                 assert client.read_block_type_by_slug("lake").name == "Lake"
+            pages = httpx.get(f"{server.api_url.removesuffix('/api')}/ui-settings", trust_env=False)
+            assert pages.json()["api_url"] == server.api_url
         assert not (Path(folder) / "clearlake" / "prefect" / "postgres").exists()

@@ -7,6 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
+from lake.errors import SourceUnreadable
 from lake.lake import Lake
 from lake.operations.verify import verify
 from tests.databases import Counting, Shop, landed, rows
@@ -134,6 +135,63 @@ def test_a_number_that_was_drawn_first_and_committed_last_is_not_lost(shop: Shop
     assert landed(lk).outcome == "unchanged"
     assert ids(lk) == [1, 2, 3, 4]
     late.close()
+
+
+def test_a_number_that_was_drawn_before_anything_was_written_is_not_lost(shop: Shop) -> None:
+    shop.run("CREATE TABLE orders (id bigint, what text)", "CREATE SEQUENCE ids")
+    lk = shop.lake(cursor="id")
+    shop.run("INSERT INTO orders VALUES (nextval('ids'), 'first')")
+    landed(lk)
+    late = shop.other()
+    late.execute("SELECT nextval('ids')")
+    for what in ("quick", "quicker"):
+        shop.run(f"INSERT INTO orders VALUES (nextval('ids'), '{what}')")
+        assert landed(lk).rows == 1
+    late.execute("INSERT INTO orders VALUES (currval('ids'), 'late')")
+    late.commit()
+    late.close()
+    assert landed(lk).rows == 1
+    assert landed(lk).outcome == "unchanged"
+    assert ids(lk) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_a_row_ahead_of_the_clock_hides_none_that_come_after_it(shop: Shop, kind: str) -> None:
+    shop.run(f"CREATE TABLE orders (id int, updated_at {kind} DEFAULT now())")
+    shop.run("INSERT INTO orders VALUES (1, '2099-01-01')")
+    lk = by_time(shop, key=[])
+    landed(lk)
+    for number in (2, 3):
+        shop.run(f"INSERT INTO orders (id) VALUES ({number})")
+        assert landed(lk).rows == 1
+    assert landed(lk).outcome == "unchanged"
+    assert ids(lk) == [1, 2, 3]
+
+
+def test_a_clock_without_a_zone_may_go_back_where_summer_ends(shop: Shop) -> None:
+    shop.run("CREATE TABLE orders (id int, updated_at timestamp)")
+    add_naive = "INSERT INTO orders VALUES ({}, timestamp '2025-10-26 02:59' - interval '{}')"
+    shop.run(add_naive.format(1, "0 minutes"))
+    lk = by_time(shop, key=[])
+    landed(lk)
+    shop.run(add_naive.format(2, "50 minutes"))
+    assert landed(lk).rows == 1
+    assert ids(lk) == [1, 2]
+
+
+def test_a_table_that_was_emptied_begins_anew_with_force(shop: Shop) -> None:
+    shop.run(ORDERS)
+    add(shop, (1, "a", ONE))
+    lk = by_time(shop)
+    landed(lk)
+    shop.run("DELETE FROM orders")
+    with pytest.raises(SourceUnreadable, match="went backwards"):
+        landed(lk)
+    assert landed(lk, force=True).outcome == "unchanged"
+    assert landed(lk).outcome == "unchanged"
+    add(shop, (2, "b", NOON))
+    assert landed(lk).rows == 1
+    assert ids(lk) == [1, 2]
 
 
 def test_a_reader_who_does_not_see_others_loses_nothing_either(

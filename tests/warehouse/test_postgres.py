@@ -327,7 +327,7 @@ def test_a_role_that_may_not_write_is_told_what_it_lacks(
     statement = f'ALTER TABLE "marts"."daily" OWNER TO "{role}"'
     assert str(refused.value) == (
         f"loading curated.daily into marts.daily in {warehouse.shown} is refused (must be owner of"
-        " table daily): nothing was changed; let clearlake, whose table it is, run:"
+        " table daily): nothing was changed; it is clearlake's table, so let a superuser run:"
         f" {statement}, then load again"
     )
     warehouse.run(statement)

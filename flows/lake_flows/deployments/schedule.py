@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from croniter import croniter
 from croniter.croniter import CroniterError
 from dateutil.rrule import rrulestr
+from prefect.client.schemas.schedules import CronSchedule
 
 from lake.config import Schedule
 from lake.errors import InvalidConfig
@@ -41,11 +42,13 @@ def kept(schedule: Schedule, *, zone: str, now: datetime) -> dict[str, Any]:
 
 
 def _check_cron(cron: str, now: datetime) -> None:
-    if not croniter.is_valid(cron):
+    try:
+        CronSchedule(cron=cron)
+    except ValueError as exc:
         raise InvalidConfig(
             f"schedule.cron = {cron!r} is no cron: write minute, hour, day, month and weekday, such"
             " as '0 6 * * *'"
-        )
+        ) from exc
     try:
         croniter(cron, now).get_next(datetime)
     except CroniterError as exc:

@@ -17,11 +17,14 @@ from lake.errors import InvalidConfig, LakeError, raise_all
 from lake.version import VERSION
 from lake.words import nearest
 from lake_flows.deployments import schedule
+from lake_flows.where import Asked
 
 MAIL = "alert"
 """The flow that mails."""
 MADE = (*FLOWS, MAIL)
 """The flows that deployments of ours run."""
+_NOT_IN_NAMES = frozenset("/%&<>")
+_ASKED = ("since", "until", "timezone", "at_once")
 PARAMETERS_BYTES = 512 * 1024
 """More, Prefect does not keep."""
 
@@ -48,11 +51,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the deployments of a lake work: its URL and its warehouse's; secrets are only named."""
+    """Where the deployments of a lake work: its URL and its warehouse's; secrets are only named.
+
+    Attributes:
+        env: the `[env.NAME]` of `lake.toml` with which they are deployed.
+    """
 
     lake_id: str
     lake: str
     warehouse: str | None
+    env: str | None = None
 
 
 def wanted(
@@ -115,6 +123,8 @@ def _mailing(mail: Mail | None, place: Place, beside: Sequence[Wanted]) -> Itera
 
 def _wanted(config: Config, name: str, place: Place, pool: str | None) -> Wanted:
     said = config.deployments[name]
+    for bad in _NOT_IN_NAMES.intersection(name):
+        raise InvalidConfig(f"has {bad!r} in its name, which Prefect has in none: take it out")
     if (said.job_variables or said.image) and not pool:
         key = "job_variables" if said.job_variables else "image"
         raise InvalidConfig(f"{key} is for the workers of a pool: name work_pool, too")
@@ -162,7 +172,12 @@ def _parameters(flow: Flow[Any, Any], said: Deployment, place: Place) -> dict[st
             " ${NAME} or block:NAME"
         )
     zone = said.schedule.timezone if said.schedule else ""
-    defaults = {"lake": place.lake, "warehouse": place.warehouse, "timezone": zone}
+    defaults = {
+        "lake": place.lake,
+        "warehouse": place.warehouse,
+        "env": place.env,
+        "timezone": zone,
+    }
     own = {key: value for key, value in defaults.items() if key in known and value}
     parameters = own | dict(said.parameters)
     size = len(json.dumps(parameters, default=str).encode())
@@ -176,6 +191,8 @@ def _parameters(flow: Flow[Any, Any], said: Deployment, place: Place) -> dict[st
     except ParameterTypeError as exc:
         lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
         raise InvalidConfig(f"parameters do not fit the flow: {' '.join(lines[1:4])}") from exc
+    asked: dict[str, Any] = {key: parameters[key] for key in _ASKED if key in parameters}
+    Asked(**asked)
     return parameters
 
 

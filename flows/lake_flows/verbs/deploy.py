@@ -101,7 +101,7 @@ def _place(call: Call, config: "Config", lake: "Lake") -> "Place":
     said = call.lake or os.environ.get("LAKE_URL") or config.url
     # A path is told whole: a worker stands in another folder.
     url = said if said and ("$" in said or said.startswith("block:")) else lake.url
-    return Place(lake.log.identity.id, url, config.warehouse.url)
+    return Place(lake.log.identity.id, url, config.warehouse.url, config.env or None)
 
 
 def _declare(lake: "Lake", *, is_plan: bool) -> list[str]:
@@ -150,12 +150,22 @@ def _warn(lake: "Lake", done: "Deployed") -> None:
                 f"{step.path} was paused in Prefect, and stays so: `lake deploy --resume {name}`"
                 " starts it"
             )
+        for change in step.changes:
+            if change.field == "work_pool_name" and change.after is None:
+                talk(
+                    f"{step.path} is taken from the work pool {change.before}: its workers run it"
+                    " again after `lake deploy` without --serve"
+                )
     for pool in done.unwatched:
         talk(
             f"no worker polls the work pool {pool}: `prefect worker start --pool {pool}` starts one"
         )
     for name, source in lake.config.sources.items():
-        if "://" not in source.url and not source.url.startswith(("/", "$", "python:")):
+        if (
+            source.url
+            and "://" not in source.url
+            and not source.url.startswith(("/", "$", "python:"))
+        ):
             talk(f"source {name} has a relative path: a worker looks below its own folder")
 
 

@@ -5,12 +5,14 @@ lake lacks (`subtract`), so rows of equal cursor are neither lost nor doubled, w
 committed. `low` lies before the newest value as long as others are in the middle of a transaction:
 their rows may still appear there.
 
-- A time: `low` is at most the start of the oldest transaction that was open, so a row that is
-  stamped with `now()` or a later clock of the server's is seen however late it is committed.
+- A time: `low` is at most the start of the oldest transaction that was open, and the server's clock
+  where a row lies ahead of it, so a row that is stamped with `now()` or a later clock of the
+  server's is seen however late it is committed. Without a zone the clock may go back two hours, as
+  where summer ends; where sessions of several zones stamp, `lookback` says how far they are apart.
 - A number, or a time where other users' transactions are hidden from this one (it lacks
-  `pg_read_all_stats`) or a standby is asked: as long as transactions that write are open, `low`
-  stays where the newest value was when none of them had begun. What a transaction stamps before
-  it first writes is not seen.
+  `pg_read_all_stats`) or a standby is asked: as long as transactions are open, of hidden ones those
+  that write, `low` stays where the newest value was when none of them had begun. What is drawn from
+  a sequence in one transaction and written in a later one is not seen without `lookback`.
 - A clock or counter of the application's own may run behind: `lookback` says by how much.
 
 Deleted rows are not seen, nor changes that leave the cursor as it was below `low`.
@@ -43,6 +45,7 @@ class Cursor:
         rows, digest: how many rows there were from `low` on, and their order-free hash.
         ends: the values of the last landings that reach `low`.
         folders: in how many folders all landings lie.
+        clock: the server's, before the rows were read; `""`: another version of ours landed them.
     """
 
     column: str
@@ -53,6 +56,7 @@ class Cursor:
     digest: str = ""
     ends: tuple[str, ...] = ()
     folders: int = 0
+    clock: str = ""
 
     def to_text(self) -> str:
         """Return what `from_text` reads."""
@@ -77,6 +81,7 @@ class Found:
         rows, digest: from the former cursor's `low` on.
         is_back: the newest is older than the former.
         xmin, xmax: of the snapshot; between them transactions that write are open.
+        clock: the server's, as the statement began.
         oldest: when the oldest open transaction began; None if none is open.
         hidden: how many transactions do not show when they began.
     """
@@ -89,6 +94,7 @@ class Found:
     is_back: bool
     xmin: int
     xmax: int
+    clock: str
     oldest: str | None
     hidden: int
 
@@ -145,7 +151,7 @@ SELECT value::text, pg_typeof(value)::text,
   (SELECT count(*) FROM (SELECT FROM {rows} AS {ROWS} WHERE {column} IS NULL LIMIT {_MANY}) AS x),
   near.n, near.digest, coalesce({back}, true) AND {"true" if former else "false"},
   txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot()),
-  oldest, hidden + pg_is_in_recovery()::int
+  now()::text, oldest, hidden + pg_is_in_recovery()::int
     + (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database())
 FROM newest, near, open"""
 
@@ -178,7 +184,7 @@ def _check(server: Server, database: Database, found: Found, former: Cursor | No
         raise SourceUnreadable(
             f"{named} went backwards: {found.value or 'nothing'} is the newest now, and"
             f" {former.value} was landed: if rows were deleted or the table was restored, `lake"
-            " land --force` goes on from what is there"
+            " land NAME --force`, with this source's name, goes on from what is there"
         )
 
 
@@ -211,6 +217,7 @@ def next_cursor(
         ends, folders = (*ends, now.value), folders + 1
     ends = _reaching(server, ends, low, now.type)
     cursor = Cursor(database.cursor, now.value, low, now.xmax, ends=ends, folders=folders)
+    cursor = replace(cursor, clock=seen.first.clock)
     near = look(server, database, rows, cursor)
     return replace(cursor, rows=near.rows, digest=near.digest)
 
@@ -228,10 +235,10 @@ def _low(server: Server, database: Database, seen: Seen) -> str | None:
     lows: list[str] | None
     if now.type in _TIMES and not first.hidden and first.value is not None:
         # Whoever begins later stamps later: `first` was asked before the snapshot.
-        lows = [literal(first.value), *([_local(first.oldest, now.type)] if first.oldest else [])]
-    elif now.xmin == now.xmax:
+        lows = [_clock(first), *([_local(first.oldest, now.type)] if first.oldest else [])]
+    elif now.xmin == now.xmax and not first.oldest:
         lows = [literal(now.value)]
-    elif former and now.xmin >= former.xmax:
+    elif former and now.xmin >= former.xmax and (first.oldest or "~") > former.clock > "":
         lows = [literal(former.value)]
     else:
         lows = [literal(former.low)] if former and former.low else None
@@ -240,6 +247,20 @@ def _low(server: Server, database: Database, seen: Seen) -> str | None:
     least = f"least({', '.join(f'{low}::{now.type}' for low in lows)})"
     (found,) = server.ask(f"SELECT ({least}{_minus(database, now.type)})::{now.type}::text")
     return str(found)
+
+
+def _clock(first: Found) -> str:
+    """Return from where on the server's clock may stamp, however far ahead a single row lies."""
+    if first.type != "timestamp without time zone":
+        both = (literal(first.value), _local(first.clock, first.type))
+        return f"least({', '.join(f'{one}::{first.type}' for one in both)})"
+    newest = f"{literal(first.value)}::timestamp"
+    utc = f"{literal(first.clock)}::timestamptz AT TIME ZONE 'UTC'"
+    # No zone is further ahead; and where summer ends, the clock goes back.
+    return (
+        f"(CASE WHEN {newest} > {utc} + interval '14 hours' THEN {utc} - interval '12 hours'"
+        f" ELSE {newest} - interval '2 hours' END)"
+    )
 
 
 def _local(moment: str, kind: str) -> str:
