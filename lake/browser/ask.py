@@ -87,4 +87,6 @@ def dataset_path(name: str, partition: str = "", version: int | None = None) -> 
         version: of the partition.
     """
     last = f"v{version}" if version is not None else ""
-    return "/".join(["", *name.split(".", 1), *filter(None, [partition, last])])
+    path = "/".join(["", *name.split(".", 1), *filter(None, [partition, last])])
+    # What ends in .json asks for JSON.
+    return f"{path.removesuffix('.json')}%2Ejson" if path.endswith(".json") else path

@@ -151,7 +151,7 @@ def guarded(
 
     Raises:
         InvalidConfig: others could look without being asked who they are; the token is one that
-            can be guessed; a proxy's header without the proxy, or the other way round.
+            can be guessed; a proxy's header without the proxy.
     """
     if token and len(token) < SHORTEST_TOKEN:
         raise InvalidConfig(

@@ -49,7 +49,7 @@ async def answer(request: Request, guard: Guard) -> Response:
         max_age=30 * 86400,
         httponly=True,
         secure=secure,
-        samesite="strict",
+        samesite="lax",
     )
     return response
 

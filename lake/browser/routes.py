@@ -26,6 +26,7 @@ Name = Literal[
     "sql",
     "sql_names",
     "sql_csv",
+    "sql_json",
     "sql_parquet",
     "sql_cancel",
     "sql_wait",
@@ -41,6 +42,7 @@ _ALONE: dict[str, Name] = {
     "/sql": "sql",
     "/sql/names": "sql_names",
     "/sql.csv": "sql_csv",
+    "/sql/json": "sql_json",
     "/sql.parquet": "sql_parquet",
     "/sql/cancel": "sql_cancel",
     "/sql/wait": "sql_wait",
@@ -103,4 +105,7 @@ def _dataset(path: str, is_json: bool) -> Route | None:
     if _VERSION.fullmatch(rest[-1]):
         places |= {"partition": "/".join(rest[:-1]), "version": rest[-1][1:]}
         return Route("version", places, is_json)
-    return Route("partition", {**places, "partition": "/".join(rest)}, is_json)
+    partition = "/".join(rest)
+    if partition.endswith("%2Ejson"):
+        partition = f"{partition.removesuffix('%2Ejson')}.json"
+    return Route("partition", {**places, "partition": partition}, is_json)

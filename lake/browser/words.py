@@ -115,15 +115,15 @@ def moment(value: datetime | str) -> datetime:
 
 
 def when(value: datetime | str | None, now: datetime, *, short: bool = False) -> Markup:
-    """Return a time as `3 h ago`, the exact UTC behind it; `short`: without the `ago`."""
+    """Return a time as `3 h ago`, the exact UTC behind it; `short`: the `ago` for phones only."""
     if not value:
         return Markup('<span class="faint">never</span>')
     at = moment(value).astimezone(UTC)
-    text = ago(at, now)
+    text: str | Markup = ago(at, now)
+    if short and text.endswith(" ago"):
+        text = Markup('{}<span class="ago"> ago</span>').format(text.removesuffix(" ago"))
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        f"{at:%Y-%m-%dT%H:%M:%SZ}",
-        f"{at:%Y-%m-%d %H:%M:%S} UTC",
-        text.removesuffix(" ago") if short else text,
+        f"{at:%Y-%m-%dT%H:%M:%SZ}", f"{at:%Y-%m-%d %H:%M:%S} UTC", text
     )
 
 

@@ -29,6 +29,7 @@ class Profiles:
         counted: how many of these rows were counted; where fewer, counts are estimates.
         files: how many of the address's files have a profile.
         missing: how many have none, or nothing but limits: "not profiled yet".
+        left_out: how many older ones were not looked at.
     """
 
     columns: tuple[ColumnProfile, ...]
@@ -36,6 +37,7 @@ class Profiles:
     counted: int = 0
     files: int = 0
     missing: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def column_profiles(lake: "Lake", text: str, *, newest: int | None = None) -> Pr
     address = addresses.parse(text)
     state = addresses.state_of(lake.log, lake.state, address)
     name = addresses.find_dataset(state, address.dataset)
+    left_out = 0
     if address.partition or address.version is not None:
         version = addresses.version_at(lake.log, lake.state, address)
         files = [
@@ -78,8 +81,9 @@ def column_profiles(lake: "Lake", text: str, *, newest: int | None = None) -> Pr
         ]
         wanted = _of_schemas(state, name, {file.schema for file in files})
     else:
-        files, wanted = state.data_files(name), _of_view(state, name)
-        files = files if newest is None else files[-newest:]
+        every, wanted = state.data_files(name), _of_view(state, name)
+        files = every if newest is None else every[-newest:]
+        left_out = len(every) - len(files)
     found = _read(lake, {file.key for file in files})
     profiled = [file for file in files if _says_something(found.get(file.key))]
     pairs = [_Pair(file.schema, found[file.key]) for file in profiled]
@@ -89,6 +93,7 @@ def column_profiles(lake: "Lake", text: str, *, newest: int | None = None) -> Pr
         counted=sum(pair.profile.profiled for pair in pairs),
         files=len(pairs),
         missing=len(files) - len(pairs),
+        left_out=left_out,
     )
 
 

@@ -24,6 +24,7 @@ LONG = "9" * 5000
         ("/commits?since=2024-13-01", 400),
         ("/commits?dataset=%00&author=%00", 200),
         (f"/raw/trips/rows?row={LONG}", 400),
+        ("/raw/trips/rows?from=3", 400),
         (f"/raw/trips/rows?page={LONG}", 400),
         (f"/raw/trips/month=2024-01/v1?files={'0' * 12}{LONG}", 400),
         (f"/raw/trips/month=2024-01/v{LONG}", 404),

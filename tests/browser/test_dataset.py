@@ -374,11 +374,11 @@ def test_two_thousand_columns_are_paged_and_each_page_is_light(tmp_path: Path) -
     names = ", ".join(f'range * {n} AS "列_{n:04}"' for n in range(2000))
     land(lk, "raw.wide", f"SELECT {names} FROM range(200)")
     with site(lk) as served:
-        for path in ("/raw/wide", "/raw/wide/columns", "/raw/wide/columns?from=1900"):
+        for path in ("/raw/wide", "/raw/wide/columns", "/raw/wide/columns?from=1920"):
             assert len(served.get(path).encode()) < HEAVIEST
-        said = served.json("/raw/wide/columns?from=1900")
-        assert [one["name"] for one in said["columns"]][::99] == ["列_1900", "列_1999"]
+        said = served.json("/raw/wide/columns?from=1920")
+        assert [one["name"] for one in said["columns"]][::79] == ["列_1920", "列_1999"]
         found = served.json("/raw/wide/columns?column=%E5%88%97_0150")
-        assert (found["column"], found["columns"][0]["name"]) == ("列_0150", "列_0100")
+        assert (found["column"], found["columns"][0]["name"]) == ("列_0150", "列_0080")
         older = parse_qs(urlsplit(found["older"]).query)
-        assert older == {"from": ["200"]}
+        assert older == {"from": ["160"]}

@@ -35,6 +35,10 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             Route("partition", {"dataset": "raw.trips", "partition": "city=a%2Fb/day=1"}),
         ),
         (
+            "/raw/trips/of=x%2Ejson.json",
+            Route("partition", {"dataset": "raw.trips", "partition": "of=x.json"}, True),
+        ),
+        (
             "/raw/trips/month=2024-01/v2.json",
             Route(
                 "version",

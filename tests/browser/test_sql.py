@@ -195,6 +195,14 @@ def test_files_are_exact_and_whole(pages: Site) -> None:
     assert get(pages, "/sql.csv", sql=sql, safe="1").text.splitlines()[1] == "0,'=1+0"
     table = pq.read_table(BytesIO(get(pages, "/sql.parquet", sql=sql, sort="-1").content))
     assert (table.num_rows, table.column("n")[0].as_py()) == (30000, 29999)
+    told = get(pages, "/sql/json", sql=sql, sort="-1")
+    assert told.headers["content-disposition"].endswith(".json")
+    assert (len(told.json()), told.json()[0]) == (30000, {"n": 29999, "t": "=1+29999"})
+    kinds = "[1, NULL] AS l, 1.5::DECIMAL(9,2) AS d, DATE '2024-02-29' AS t"
+    odd = f"""SELECT 'nan'::DOUBLE AS "a""b", {kinds}"""
+    assert get(pages, "/sql/json", sql=odd).json() == [
+        {'a"b': None, "l": [1, None], "d": 1.5, "t": "2024-02-29"}
+    ]
 
 
 def test_a_spreadsheet_sees_no_formula(pages: Site) -> None:

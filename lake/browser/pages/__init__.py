@@ -74,6 +74,7 @@ SPECIAL: Mapping[str, Special] = {
     "object": special.of_object,
     "sql": asking.answer,
     "sql_csv": asking.file,
+    "sql_json": asking.file,
     "sql_parquet": asking.file,
     "sql_names": asking.names,
     "sql_cancel": asking.cancel,

@@ -43,7 +43,8 @@ _STATUSES: Mapping[Kind, int] = {
     "damaged": 502,
     "away": 503,
 }
-_KINDS: Mapping[str, str] = {"csv": "csv", "safe": "csv", "parquet": "parquet"}
+_KINDS: Mapping[str, str] = {"csv": "csv", "safe": "csv", "json": "json", "parquet": "parquet"}
+_FILES: Mapping[str, Format] = {"sql_csv": "csv", "sql_json": "json", "sql_parquet": "parquet"}
 
 
 def away_of(request: Request) -> object:
@@ -84,7 +85,7 @@ async def file(request: Request, shot: Snapshot, ask: Ask, route: Route) -> Resp
     """Answer with the whole answer as a file."""
     if route.is_json or not ask.get("sql").strip():
         return failures.unknown(ask)
-    kind: Format = "parquet" if route.name == "sql_parquet" else "csv"
+    kind = _FILES[route.name]
     if kind == "csv" and ask.get("safe") == "1":
         kind = "safe"
     question = _question(shot, ask, kind=kind)

@@ -17,7 +17,7 @@ from lake.query.describe import described
 from lake.schema.admit import crowd
 from lake.schema.reconcile import PARTITION
 
-PER_PAGE = 100
+PER_PAGE = 80
 DRIFT_PER_PAGE = 12
 _EXACT = 20
 _LONGEST = 100
@@ -149,8 +149,8 @@ def _lines(shot: Snapshot, of: Known, found: Profiles) -> tuple[Sequence[ColumnL
             continue
         profile = by_name.get(column.column) or ColumnProfile(column.column, column.type)
         lines.append(_line(profile, found, text, drifts=drifts))
-    left_out = shot.lake.state.datasets[of.name].files - found.files - found.missing
-    return lines, Profiled(found.rows, found.counted, found.files, found.missing, max(left_out, 0))
+    profiled = Profiled(found.rows, found.counted, found.files, found.missing, found.left_out)
+    return lines, profiled
 
 
 def _declared(shot: Snapshot, name: str) -> Mapping[str, str]:

@@ -180,6 +180,8 @@ def _filter(shot: Snapshot, ask: Ask, dataset: str) -> tuple[str, str, str]:
     name = ask.get("column")
     types = dict(columns_of(shot, dataset))
     if not name:
+        if ask.get("from") or ask.get("to"):
+            raise InvalidAddress("from and to are limits of a column's values: choose the column")
         return "", "", ""
     if name not in types:
         raise InvalidAddress(f"{dataset} has no column {name[:80]!r}")

@@ -1,7 +1,7 @@
 """A picture of a column's values in 168 x 34: a histogram, or its most frequent texts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote
 
@@ -56,6 +56,7 @@ class Picture:
         nulls, rows: of the files that were profiled.
         other: rows whose value is not among `top`.
         left_out: values too far out for `bars`.
+        is_estimate: of some rows only, so that the rows of `bars` are made from their shares.
         first, last: what stands under the first and the last bar.
     """
 
@@ -68,10 +69,16 @@ class Picture:
     left_out: int = 0
     first: str = ""
     last: str = ""
+    is_estimate: bool = False
 
 
 def picture(column: ColumnProfile, of: Profiles) -> Picture:
     """Return the picture of a column, out of its profile; a personal one's says nothing."""
+    found = _picture(column, of)
+    return replace(found, is_estimate=bool(found.bars) and of.counted < of.rows)
+
+
+def _picture(column: ColumnProfile, of: Profiles) -> Picture:
     if column.personal:
         return Picture("personal")
     if not of.files:
@@ -218,7 +225,8 @@ def _heights(one: Picture) -> Iterator[tuple[int, Bar, float]]:
 def _rects(name: str, one: Picture, pitch: float, rows: Link) -> Markup:
     found, wide = [], round(max(pitch - 1, 1), 1)
     for number, bar, tall in _heights(one):
-        said = escape(f"{bar.label}: {words.plural(bar.rows, 'row')}")
+        about = "≈ " if one.is_estimate else ""
+        said = escape(f"{bar.label}: {about}{words.plural(bar.rows, 'row')}")
         rect = (
             f'<rect class="bar" x="{round(number * pitch, 1)}" y="{round(HEIGHT - tall, 1)}"'
             f' width="{wide}" height="{tall}"><title>{said}</title></rect>'

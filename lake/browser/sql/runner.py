@@ -19,7 +19,7 @@ from lake.errors import FileDamaged, LakeError, QueryFailed, StoreUnavailable
 from lake.query.connect import check_text
 from lake.query.trust import unread_in
 
-Format = Literal["rows", "csv", "safe", "parquet"]
+Format = Literal["rows", "csv", "safe", "json", "parquet"]
 Kind = Literal[
     "refused", "error", "lake", "time", "memory", "bytes", "gone", "stopped", "damaged", "away"
 ]
