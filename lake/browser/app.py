@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lake.browser import failures, login, pages
 from lake.browser.ask import Ask
+from lake.browser.checking import changes
 from lake.browser.document import encoded
 from lake.browser.former import NOTHING, former
 from lake.browser.guard import HEADERS, Guard
@@ -161,7 +162,8 @@ class App:
     def _plain(self, route: Route, ask: Ask, headers: Mapping[str, str]) -> Response:
         shot, away = self.window.at(ask.at), self.window.away
         query = tuple(f"{name}={text}" for name, text in sorted(ask.query.items()))
-        key = (f"{shot.commit}{' away' if away else ''}", ask.path, str(route.is_json), *query)
+        now = f"{shot.commit}{' away' if away else ''} {changes()}"
+        key = (now, ask.path, str(route.is_json), *query)
         answer = None if _asked_anew(route, ask, headers) else self._kept.get(key)
         if answer is None or answer.until <= ask.now:
             answer = self._made(route, ask, shot)
@@ -182,7 +184,7 @@ class App:
         # How late a source is changes by the minute.
         lasting = min(lasting, 60) if shot.memo("expecting", lambda: _expects(shot)) else lasting
         lasting = min(lasting, LIVE_S) if route.name in _LIVE else lasting
-        tag = f'"{shot.commit}-{VERSION}-{ask.now:%Y%m%d%H%M%S}"'
+        tag = f'"{shot.commit}-{VERSION}-{changes()}-{ask.now:%Y%m%d%H%M%S}"'
         until = ask.now + timedelta(seconds=lasting)
         return _Answer(zlib.compress(body, 1), kind, tag, until)
 

@@ -5,7 +5,7 @@ import json
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lake import layout, objects
@@ -20,6 +20,7 @@ REJECTS = 100
 _REJECTS_BYTES = 8 << 20
 _LONGEST = 240
 _ONE = threading.Lock()
+_MOST_BAD = 10_000
 _WAIT_S = 5.0
 
 State = Literal["verified", "not checked", "damaged", "missing"]
@@ -31,6 +32,21 @@ class Checked:
 
     state: State
     found: str = ""
+
+
+@dataclass(slots=True)
+class _Bad:
+    """Files that were found to be others, by store, key and the log's hash; who adds holds `_ONE`.
+
+    Attributes:
+        changes: how often one was added or taken away.
+    """
+
+    files: dict[tuple[str, str, str], Checked] = field(default_factory=dict)
+    changes: int = 0
+
+
+_bad = _Bad()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +68,30 @@ def checked(store: Store, files: Iterable[tuple[str, str]]) -> Mapping[str, Chec
     if not _ONE.acquire(timeout=_WAIT_S):
         raise StoreUnavailable("other files are being hashed: try again")
     try:
-        return {key: _checked(store, key, sha256) for key, sha256 in files}
+        return {key: _noted(store, key, sha256) for key, sha256 in files}
     finally:
         _ONE.release()
+
+
+def _noted(store: Store, key: str, sha256: str) -> Checked:
+    found, which = _checked(store, key, sha256), (store.url, key, sha256)
+    if found.state != "verified" and len(_bad.files) < _MOST_BAD:
+        _bad.changes += _bad.files.get(which) != found
+        _bad.files[which] = found
+    elif _bad.files.pop(which, None):
+        _bad.changes += 1
+    return found
+
+
+def changes() -> int:
+    """Return how often it has changed what `remembered` gives."""
+    return _bad.changes
+
+
+def remembered(store: Store, files: Iterable[tuple[str, str]]) -> Mapping[str, Checked]:
+    """Return those of some files that were found to be others, when somebody looked last."""
+    known = ((key, _bad.files.get((store.url, key, sha256))) for key, sha256 in files)
+    return {key: found for key, found in known if found}
 
 
 def worst(files: Iterable[Checked]) -> State:

@@ -128,6 +128,11 @@ def test_a_damaged_file_is_told_with_both_hashes_and_never_given_whole(
         text = pages.get("/raw/zones/v1?verify=1")
         assert "the rest of the dataset is unaffected" in text
         assert file["found"] in text
+        assert pages.json("/raw/zones/v1")["files"]["shown"][0]["state"] == "damaged"
+        path.write_bytes(whole)
+        assert pages.json("/raw/zones/v1?verify=1")["damaged"] == 0
+        assert pages.json("/raw/zones/v1")["files"]["shown"][0]["state"] == "not checked"
+        path.write_bytes(whole[:-1] + b"?")
         with pytest.raises(Exception, match=r"peer closed|incomplete|disconnected"):
             pages.client.get(said["downloads"][0]["link"])
         path.write_bytes(whole + b"more")

@@ -7,7 +7,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from lake.browser.ask import Ask, dataset_path
-from lake.browser.checking import MOST_BYTES, Checked, Reject, State, checked, rejects
+from lake.browser.checking import (
+    MOST_BYTES,
+    Checked,
+    Reject,
+    State,
+    changes,
+    checked,
+    rejects,
+    remembered,
+)
 from lake.browser.health import Badge
 from lake.browser.pages.receipt import Fact, Parts, facts, parts
 from lake.browser.receipts import Place, beside, place, row_of, said
@@ -202,7 +211,7 @@ def _files(shot: Snapshot, ask: Ask, at: Place, row: Mapping[str, Any]) -> tuple
     )
     total, byte_count = (found[0]["n"], found[0]["whole"]) if found else (0, 0)
     is_checked = bool(ask.get("verify")) and byte_count <= MOST_BYTES
-    known = _verified(shot, where) if is_checked else {}
+    known = _known(shot, where, is_checked=is_checked) if is_checked or changes() else {}
     # Parts of several attempts may be called alike: then their folders tell them apart.
     parts = 1 if len({_end(one["key"], 1) for one in found}) == len(found) else 2
     shown = [
@@ -249,9 +258,10 @@ def own_name(file: Mapping[str, Any], origin: Mapping[str, str]) -> str:
     return name.replace("\\", "/").rpartition("/")[2] or "data"
 
 
-def _verified(shot: Snapshot, where: str) -> Mapping[str, Checked]:
+def _known(shot: Snapshot, where: str, *, is_checked: bool) -> Mapping[str, Checked]:
     every = shot.rows(f"SELECT key, sha256 FROM every_file WHERE {where}")
-    return checked(shot.lake.log.store, [(one["key"], one["sha256"]) for one in every])
+    look = checked if is_checked else remembered
+    return look(shot.lake.log.store, [(one["key"], one["sha256"]) for one in every])
 
 
 def _end(key: str, parts: int) -> str:
