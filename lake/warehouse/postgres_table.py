@@ -118,9 +118,10 @@ class PostgresTable:
 
     def _refuse_nul(self, partition: PartitionLoad) -> None:
         """Name the text with a NUL character, if that is what DuckDB could not send."""
-        names = [name for name, type_ in self.load.columns if type_ == "VARCHAR"]
+        names = [name for name, type_ in self.load.columns if "VARCHAR" in type_]
         for name in names:
-            query = f"FROM (\n{partition.select}\n) WHERE contains({identifier(name)}, chr(0))"
+            text = f"CAST({identifier(name)} AS VARCHAR)"
+            query = f"FROM (\n{partition.select}\n) WHERE contains({text}, chr(0))"
             count = self.read(f"SELECT count(*) {query}")[0][0]
             if count:
                 raise LoadRefused(

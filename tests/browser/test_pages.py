@@ -230,6 +230,7 @@ def test_a_lake_that_goes_away_is_shown_as_it_was_until_it_is_back(
         text = pages.get("/")
         assert "The lake is not at its place any more since" in text
         assert str(tmp_path) not in text
+        assert "No lake here" in pages.get("/bucket", 503)
         (tmp_path / "away").rename(place)
         assert "any more since" not in pages.get("/")
 

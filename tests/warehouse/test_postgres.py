@@ -129,8 +129,13 @@ def test_a_type_without_an_exact_one_is_refused_with_the_cast_to_write(
         load(warehouse.url, one_row(publish, n=(type_, value)), root=tmp_path)
 
 
-def test_nul_in_a_text_is_named(tmp_path: Path, warehouse: Place, publish: Publish) -> None:
-    bad = one_row(publish, a=("VARCHAR", "'fine'"), b=("VARCHAR", "'x' || chr(0)"))
+@pytest.mark.parametrize(
+    ("type_", "value"), [("VARCHAR", "'x' || chr(0)"), ("VARCHAR[]", "['x' || chr(0)]")]
+)
+def test_nul_in_a_text_is_named(
+    tmp_path: Path, warehouse: Place, publish: Publish, type_: str, value: str
+) -> None:
+    bad = one_row(publish, a=("VARCHAR", "'fine'"), b=(type_, value))
     with pytest.raises(LoadRefused) as refused:
         load(warehouse.url, bad, root=tmp_path)
     assert str(refused.value) == (

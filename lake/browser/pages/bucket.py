@@ -8,7 +8,7 @@ from lake import objects
 from lake.browser.ask import Ask
 from lake.browser.owners import Owner, owners
 from lake.browser.snapshot import Snapshot
-from lake.errors import InvalidAddress
+from lake.errors import InvalidAddress, NoSuchLake
 from storage_backends import Listed
 
 PER_PAGE = 100
@@ -69,6 +69,7 @@ def make(shot: Snapshot, ask: Ask) -> BucketPage:
 
     Raises:
         InvalidAddress: `prefix` is no folder of the lake's.
+        NoSuchLake: nothing is there any more.
         StoreUnavailable: the store could not be asked.
     """
     prefix, after = ask.get("prefix"), ask.get("after")
@@ -77,6 +78,8 @@ def make(shot: Snapshot, ask: Ask) -> BucketPage:
     if len(prefix.encode(errors="replace")) > LONGEST:
         raise InvalidAddress(f"no key is longer than {LONGEST:,} bytes, and this prefix is")
     listed = _children(shot, prefix, after)
+    if not (listed or prefix or after) and shot.commit:
+        raise NoSuchLake("nothing lies where the lake was")
     # A key that is no text is a file that was put there by hand: no address can name it.
     found = [one for one in listed if is_text(one.key)]
     shown = list(_some(found))
