@@ -136,7 +136,8 @@ def test_a_plan_shows_field_by_field_what_was_changed_here_or_by_hand(
     says(NIGHTLY + HOURLY)
     deploy()
     by_hand = {"cron": "5 5 * * *", "timezone": "UTC"}
-    patched(f"elt/{name}", schedules=[{"schedule": by_hand}], parameters={"since": "2020-01"})
+    own = {"schedule": by_hand, "parameters": {"until": "2020-01"}}
+    patched(f"elt/{name}", schedules=[own], parameters={"since": "2020-01"})
     says(NIGHTLY + 'tags = ["money"]\n' + HOURLY.replace("-hourly", "-fresh"))
     code, out, _ = deploy("--plan")
     lines = out.splitlines()
@@ -146,7 +147,7 @@ def test_a_plan_shows_field_by_field_what_was_changed_here_or_by_hand(
     assert ", parameters.since 2020-01 → none, parameters.timezone none → " in changes[0]
     assert changes[1:] == [
         "tags none → ['money']",
-        "schedule cron 5 5 * * * UTC → cron 0 6 * * * Europe/Paris",
+        "schedule cron 5 5 * * * UTC with {'until': '2020-01'} → cron 0 6 * * * Europe/Paris",
     ]
     assert lines[1:] == [
         f"land/{name}-fresh  create: schedule every 1:00:00 UTC",

@@ -79,7 +79,12 @@ async def kept(client: PrefectClient) -> list[Kept]:
 
 def _kept(one: DeploymentResponse, flow: str) -> Kept:
     limit = one.global_concurrency_limit
-    schedules = [each.schedule.model_dump(mode="json") for each in one.schedules]
+    # A schedule's own parameters, which go before the deployment's, are made by hand.
+    schedules = [
+        each.schedule.model_dump(mode="json")
+        | ({"parameters": each.parameters} if each.parameters else {})
+        for each in one.schedules
+    ]
     is_stopped = bool(one.schedules) and not any(each.active for each in one.schedules)
     fields = {
         "entrypoint": one.entrypoint,

@@ -83,8 +83,9 @@ def shown(schedules: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _shown(schedule: Mapping[str, Any]) -> str:
-    zone = schedule.get("timezone") or "UTC"
+    zone, own = schedule.get("timezone") or "UTC", schedule.get("parameters")
+    more = f" with {own}" if own else ""
     if "interval" in schedule:
-        return f"every {timedelta(seconds=schedule['interval'])} {zone}"
+        return f"every {timedelta(seconds=schedule['interval'])} {zone}{more}"
     kind = "cron" if "cron" in schedule else "rrule"
-    return f"{kind} {schedule[kind]} {zone}"
+    return f"{kind} {schedule[kind]} {zone}{more}"
