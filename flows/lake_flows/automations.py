@@ -13,12 +13,13 @@ What = Literal["create", "change", "remove", "unchanged"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is to be done about one automation."""
+    """What is to be done about one automation; `off`: a person stopped it, and it stays so."""
 
     what: What
     name: str
     wanted: AutomationCore | None = None
     id: UUID | None = None
+    off: bool = False
 
 
 def steps(wanted: Iterable[AutomationCore], there: Iterable[Automation]) -> list[Step]:
@@ -41,9 +42,9 @@ def _step(wanted: AutomationCore, kept: Automation | None) -> Step:
     if kept is None:
         return Step("create", wanted.name, wanted)
     if _told(kept) == _told(wanted):
-        return Step("unchanged", wanted.name, wanted, kept.id)
+        return Step("unchanged", wanted.name, wanted, kept.id, not kept.enabled)
     as_it_is = wanted.model_copy(update={"enabled": kept.enabled})
-    return Step("change", wanted.name, as_it_is, kept.id)
+    return Step("change", wanted.name, as_it_is, kept.id, not kept.enabled)
 
 
 def _told(automation: AutomationCore) -> dict[str, Any]:

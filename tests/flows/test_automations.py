@@ -40,6 +40,15 @@ def test_what_two_deploys_made_twice_is_there_once_afterwards() -> None:
     ]
 
 
+def test_what_a_person_switched_off_stays_so_and_is_told() -> None:
+    wanted = watched(["crashed"])
+    there = kept(wanted).model_copy(update={"enabled": False})
+    (step,) = steps([watched(["crashed", "failed"])], [there])
+    assert (step.what, step.off) == ("change", True)
+    assert step.wanted
+    assert not step.wanted.enabled
+
+
 def test_another_event_and_another_wait_are_changes() -> None:
     there = kept(watched(["crashed", "failed"]))
     for wanted in (watched(["crashed"]), watched(["crashed", "failed"], within=20)):

@@ -127,7 +127,7 @@ def _tell(done: "Deployed", declared: list[str], *, is_plan: bool) -> None:
         line(plain(f"{step.path}  {what}{_told(step)}"))
     for alarm in done.alarms:
         what = alarm.what if is_plan else _DONE.get(alarm.what, alarm.what)
-        line(plain(f"{alarm.name}  {what}"))
+        line(plain(f"{alarm.name}  {what}{', switched off in Prefect' if alarm.off else ''}"))
 
 
 def _told(step: "Step") -> str:
