@@ -184,6 +184,7 @@ def test_search_says_where_it_found_what(pages: Site, query: str, hit: tuple[str
 
 def test_search_finds_names_before_columns_and_says_when_nothing_is_called_so(pages: Site) -> None:
     assert [hit["where"] for hit in pages.json("/search?q=zone")["hits"]][:2] == ["name", "column"]
+    assert [hit["dataset"] for hit in pages.json("/search?q=trips%20zone")["hits"]] == ["raw.trips"]
     assert "Nothing is called" in pages.get("/search?q=%3Cscript%3Ealert(1)%3C%2Fscript%3E")
 
 
@@ -194,6 +195,7 @@ def test_commits_are_filtered_and_each_says_what_it_changed(pages: Site, looked_
     assert pages.json("/commits?author=nobody")["commits"] == []
     assert [one["commit"] for one in pages.json("/commits?since=5")["commits"]] == [6, 5]
     one = pages.json("/commits/3")
+    assert one["line"]["changes"].startswith("1 new version")
     assert [(v["dataset"], v["partition"], v["version"]) for v in one["versions"]] == [
         ("raw.trips", "month=2024-01", 2)
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lake.browser import words
 from lake.browser.ask import Ask
 from lake.browser.pages.receipt import place_of
 from lake.browser.snapshot import Snapshot
@@ -24,12 +25,27 @@ FROM meta.commits c JOIN (SELECT commit, run FROM meta._commits) m USING (commit
 """
 
 
+_DONE = {
+    "append": "appended",
+    "rewrite": "rewritten",
+    "remove": "removed",
+    "drop": "dropped",
+    "rename": "renamed",
+    "hold": "held",
+    "release": "released",
+    "note": "noted",
+    "declare": "declared",
+    "tag": "tagged",
+    "doom": "marked as garbage",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class CommitLine:
     """A commit in a line.
 
     Attributes:
-        changes: what it holds, counted: `2 replace, 1 note`.
+        changes: what it holds, counted: `2 new versions, 1 noted`.
         datasets: whose versions it made.
         rows: of these versions.
     """
@@ -117,12 +133,23 @@ def _line(row: dict[str, Any], tags: Sequence[str]) -> CommitLine:
         row["commit"],
         row["committed_at"],
         row["message"],
-        row["changes"],
+        _told(row["changes"]),
         row["author"],
         row["run"] or "",
         row["datasets"],
         row["rows"],
         sorted(tags),
+    )
+
+
+def _told(changes: str) -> str:
+    """Return what the log counts, `2 replace, 1 note`, as people say it."""
+    counted = (part.partition(" ") for part in changes.split(", ") if part)
+    return ", ".join(
+        words.plural(int(count), "new version")
+        if action == "replace"
+        else f"{count} {_DONE.get(action, action)}"
+        for count, _, action in counted
     )
 
 

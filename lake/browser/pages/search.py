@@ -75,6 +75,8 @@ def _found(index: Sequence[_Known], words: Sequence[str]) -> Iterator[tuple[int,
         text = next((text for text in texts if _has(text, words)), "")
         if text:
             yield 3, Hit(one.dataset, "description", text, one.description)
+        elif _has(" ".join((one.dataset, *(name for name, _ in one.columns), *texts)), words):
+            yield 4, Hit(one.dataset, "name", one.dataset, one.description)
 
 
 def _has(text: str, words: Sequence[str]) -> bool:
