@@ -9,7 +9,7 @@ from lake.catalog.entries import Bound
 from lake.parquet.limits import time_order
 from lake.profile.grid import Counts, added
 from lake.profile.profile import ColumnProfile
-from lake.profile.scan import Family
+from lake.profile.scan import LONGEST, Family
 
 _TOP = 100
 
@@ -19,7 +19,8 @@ def merged(name: str, kind: str, parts: Sequence[ColumnProfile]) -> ColumnProfil
 
     Counts are exactly those of the values of all parts together, on the finest grid of 1, 2 and 5
     that every part can move to and that leaves 100 bins. `distinct` is the largest of the parts':
-    there are at least so many. Counts in `top` are lower bounds. Where values of different families
+    there are at least so many; of texts it is exact where `has_every_text` tells so of every part.
+    Counts in `top` are lower bounds. Where values of different families
     come together, only NULLs are counted.
     """
     if any(part.personal for part in parts):
@@ -38,13 +39,26 @@ def merged(name: str, kind: str, parts: Sequence[ColumnProfile]) -> ColumnProfil
         nulls=nulls,
         min=_end(min, family, [part.min for part in filled]),
         max=_end(max, family, [part.max for part in filled]),
-        distinct=max(part.distinct for part in filled),
+        distinct=_distinct(filled),
         grid=grid,
         counts=counts,
         nan=sum(part.nan for part in filled),
         beyond=sum(part.beyond for part in filled),
         top=_top(filled),
     )
+
+
+def has_every_text(column: ColumnProfile) -> bool:
+    """Tell whether `top` holds each text of the rows that were counted, and whole."""
+    counted = sum(rows for _, rows in column.counts) + column.beyond
+    is_whole = all(len(text) < LONGEST for text, _ in column.top)
+    return column.family == "text" and is_whole and counted == sum(rows for _, rows in column.top)
+
+
+def _distinct(parts: Sequence[ColumnProfile]) -> int:
+    if all(map(has_every_text, parts)):
+        return len({text for part in parts for text, _ in part.top})
+    return max(part.distinct for part in parts)
 
 
 def _has_values(part: ColumnProfile) -> bool:

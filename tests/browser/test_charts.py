@@ -113,6 +113,8 @@ def test_ticks_are_round_and_labels_short() -> None:
     assert axes.nice(0, 18.7, 5) == [0, 5, 10, 15, 20]
     assert [axes.label(one, 0.05) for one in (0, 0.25, -0.5)] == ["0.00", "0.25", "\u22120.50"]
     assert axes.label(1_500_000, 500_000) == "1.5 M"
+    of_one_axis = [axes.label(one, 5_000, 15_000) for one in (0, 5_000, 10_000, 15_000)]
+    assert of_one_axis == ["0", "5 K", "10 K", "15 K"]
     day = 86_400.0
     start = axes.moment("2023-01")
     assert start

@@ -18,7 +18,7 @@ from lake.lake import Lake
 from lake.operations.profiles import column_profiles
 from lake.parquet.inspect import inspect_parquet
 from lake.profile.grid import BINS, coarsened, edge, fitted, scaled
-from lake.profile.merge import merged
+from lake.profile.merge import has_every_text, merged
 from lake.profile.profile import (
     ColumnProfile,
     Profile,
@@ -338,3 +338,18 @@ def test_a_nested_decimal_lands(tmp_path: Path, kind: str) -> None:
         parquet(tmp_path / "a.parquet", f"SELECT CAST({value} AS {kind}) AS x"), dataset="raw.x"
     )
     assert lk.sql("SELECT count(x) FROM raw.x").fetchall() == [(1,)]
+
+
+def test_texts_that_are_all_known_are_counted_exactly(tmp_path: Path) -> None:
+    texts = [
+        profiled(parquet(tmp_path / name, f"SELECT unnest({some}) AS t")).columns[0]
+        for name, some in (("a", "['x', 'y', NULL]"), ("b", "['y', 'z', 'z']"))
+    ]
+    one = merged("t", "VARCHAR", texts)
+    assert (one.distinct, has_every_text(one)) == (3, True)
+    many = profiled(parquet(tmp_path / "c", "SELECT range::VARCHAR AS t FROM range(500)")).columns[
+        0
+    ]
+    assert not has_every_text(merged("t", "VARCHAR", [one, many]))
+    long = profiled(parquet(tmp_path / "d", "SELECT repeat('x', 500) AS t")).columns[0]
+    assert not has_every_text(long)

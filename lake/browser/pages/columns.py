@@ -12,6 +12,7 @@ from lake.browser.pictures.drift import DriftLine, Tick, drift_lines
 from lake.browser.profiled import profiles
 from lake.browser.snapshot import Snapshot
 from lake.operations.profiles import Profiles
+from lake.profile.merge import has_every_text
 from lake.profile.profile import ColumnProfile
 from lake.query.describe import described
 from lake.schema.admit import crowd
@@ -169,7 +170,9 @@ def _line(column: ColumnProfile, of: Profiles, text: str, *, drifts: bool) -> Co
     shown = picture(column, of)
     has_values = shown.kind not in ("personal", "none", "empty", "all_null")
     is_known = has_values and column.family != "other"
-    whole = of.files == 1 and of.counted == of.rows and column.distinct <= _EXACT
+    is_all = of.counted == of.rows and not of.left_out and not of.missing
+    is_counted = has_every_text(column) or (of.files == 1 and column.distinct <= _EXACT)
+    whole = is_all and is_counted
     is_truth = column.family == "boolean"
     return ColumnLine(
         column.name,

@@ -23,9 +23,15 @@ def nice(low: float, high: float, most: int) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def label(value: float, step: float) -> str:
-    """Return what stands beside a tick: as many digits as its step needs."""
-    size, unit = abs(value), ""
+def label(value: float, step: float, most: float = 0.0) -> str:
+    """Return what stands beside a tick: as many digits as its step needs.
+
+    Args:
+        value: of the tick.
+        step: to the next one.
+        most: the greatest of the axis, whose unit all ticks have.
+    """
+    size, unit = max(abs(value), most), ""
     if size >= _LARGE:
         return f"{value:.3g}".replace("-", MINUS)
     for word, many in (("G", 1e9), ("M", 1e6), ("K", 1e4)):
@@ -35,7 +41,9 @@ def label(value: float, step: float) -> str:
             break
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
     text = f"{value:,.{min(digits, 9)}f}".replace(",", THIN).replace("-", MINUS)
-    return f"{text} {unit}" if unit else text
+    if unit:
+        return f"{text} {unit}" if value else "0"
+    return text
 
 
 def moment(text: str) -> float | None:

@@ -75,7 +75,7 @@ def draw(
     longest = min(max(len(columns[y][0]) for y in chart.ys), _LONGEST)
     right = 18 + 6.8 * longest if chart.kind == "line" else 12
     wide = _svg("wide", _Frame(WIDE, 264, 52, WIDE - right, 10, 240), paint, title)
-    narrow = _svg("narrow", _Frame(NARROW, 210, 36, NARROW - 8, 16, 188), paint, title)
+    narrow = _svg("narrow", _Frame(NARROW, 210, 48, NARROW - 8, 16, 188), paint, title)
     return Drawing(wide, narrow, said)
 
 
@@ -107,13 +107,13 @@ def _cut(text: str, longest: int = _LONGEST) -> str:
 
 def _scale(frame: _Frame, ticks: Sequence[float]) -> list[str]:
     """Paint the numbers at the side, and a line for each."""
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+    step, most = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0, max(map(abs, ticks))
     found = []
     for tick in ticks:
         y = frame.up(tick, ticks[0], ticks[-1])
         ends = f'x1="{frame.left:.0f}" x2="{frame.right:.0f}"'
         found.append(f'<line class="grid" {ends} y1="{y:.1f}" y2="{y:.1f}"/>')
-        found.append(_text(frame.left - 8, y + 4, axes.label(tick, step), anchor="end"))
+        found.append(_text(frame.left - 8, y + 4, axes.label(tick, step, most), anchor="end"))
     return found
 
 
