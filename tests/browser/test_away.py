@@ -40,7 +40,7 @@ def test_credentials_that_end_are_told_and_pages_work_again_with_new_ones(
     lk = open_lake(init(f"az://{BUCKET}/{uuid.uuid4().hex}").url, config=Config(root=tmp_path))
     for many in (3, 4):
         land(lk, "raw.n", f"SELECT range AS id FROM range({many})")
-    monkeypatch.setenv(name, signed(whole, "rl", lasts=timedelta(seconds=8)))
+    monkeypatch.setenv(name, signed(whole, "rl", lasts=timedelta(seconds=25)))
     with site(lk) as pages:
         for path in ("/raw/n/rows", "/raw/n/rows?at=1"):
             pages.get(path)

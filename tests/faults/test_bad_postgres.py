@@ -166,7 +166,8 @@ def test_a_cursor_that_goes_backwards(shop: Shop) -> None:
     assert refusal(shop, cursor="updated_at") == (
         "public.orders of URL: its cursor 'updated_at' went backwards: 2026-01-01 12:00:00+00 is"
         " the newest now, and 2026-01-02 12:00:00+00 was landed: if rows were deleted or the table"
-        " was restored, `lake land --force` goes on from what is there"
+        " was restored, `lake land NAME --force`, with this source's name, goes on from what is"
+        " there"
     )
     assert landed(lk, force=True).rows == 1
     assert rows(lk, "SELECT id FROM raw.orders ORDER BY id") == [(1,), (2,), (3,)]

@@ -181,10 +181,12 @@ def test_automations_change_only_with_what_they_are_made_from(
     pause(before[0]["id"])
     _, out, _ = deploy()
     assert out.count("unchanged") == 3
+    assert out.count("unchanged, switched off in Prefect\n") == 1
     path = project.root / "lake.toml"
     path.write_text(path.read_text().replace('slack = "${ALERT_SLACK}"', ""))
     _, out, _ = deploy()
-    assert out.count("changed\n") == 3, out
+    assert out.count("  changed") + out.count("unchanged\n") == 3, out
+    assert out.count("  changed, switched off in Prefect\n") == 1
     assert [one["enabled"] for one in automations(project)].count(False) == 1
     path.write_text(path.read_text().partition("[alerts]")[0] + '[deployments.gone]\nflow = "elt"')
     _, out, _ = deploy()
