@@ -57,7 +57,7 @@ def command(
         document({"declared": declared, "deployments": deployments, "alerts": alerts})
     else:
         _tell(done, declared, is_plan=plan)
-    _warn(lake, done)
+    _warn(lake, done, is_served=serve)
     if serve:
         _serve(done)
 
@@ -141,7 +141,7 @@ def _told(step: "Step") -> str:
     return f": {changes}" if changes else ""
 
 
-def _warn(lake: "Lake", done: "Deployed") -> None:
+def _warn(lake: "Lake", done: "Deployed", *, is_served: bool) -> None:
     """Say what keeps a deployment from running."""
     for step in done.steps:
         if step.paused:
@@ -151,7 +151,7 @@ def _warn(lake: "Lake", done: "Deployed") -> None:
                 " starts it"
             )
         for change in step.changes:
-            if change.field == "work_pool_name" and change.after is None:
+            if is_served and change.field == "work_pool_name" and change.before:
                 talk(
                     f"{step.path} is taken from the work pool {change.before}: its workers run it"
                     " again after `lake deploy` without --serve"
