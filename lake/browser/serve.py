@@ -47,7 +47,7 @@ def serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            lifespan="on",
+            lifespan="off",  # a second Ctrl-C would end it with a traceback
             timeout_graceful_shutdown=1,  # a page may still take long
         )
         _look_into(window)
