@@ -1,17 +1,18 @@
 """A Prefect server, asked by one client; what it refuses is one line."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import httpx
 import prefect
 from packaging.version import InvalidVersion, Version
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_logger
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
+from pydantic import ValidationError
 
 from lake.config import recorded
 from lake.errors import LakeError
@@ -48,12 +49,29 @@ async def connected() -> AsyncIterator[PrefectClient]:
                 yield client
     except PrefectHTTPStatusError as exc:
         raise refused(exc, where) from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        raise NoServer(
+            f"the Prefect server at {where} answers in words that Prefect {prefect.__version__}"
+            f" does not know ({exc.title}: {first['msg']}): run the same version on both sides"
+        ) from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         said = str(exc) or type(exc).__name__
         raise NoServer(
             f"the Prefect server at {where} does not answer ({said}): {_HELP};"
             " `lake elt` works without one"
         ) from exc
+
+
+@contextmanager
+def unless_gone() -> Iterator[None]:
+    """Remove something: that another deploy was first is no error."""
+    with suppress(ObjectNotFound):
+        try:
+            yield
+        except PrefectHTTPStatusError as exc:
+            if exc.response.status_code != 404:
+                raise
 
 
 async def reach() -> None:

@@ -8,6 +8,8 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 
+from lake_flows.api import unless_gone
+
 What = Literal["create", "change", "remove", "unchanged"]
 
 
@@ -62,4 +64,5 @@ async def do(client: PrefectClient, step: Step) -> None:
     elif step.what == "change" and step.wanted and step.id:
         await client.update_automation(step.id, step.wanted)
     elif step.what == "remove" and step.id:
-        await client.delete_automation(step.id)
+        with unless_gone():
+            await client.delete_automation(step.id)

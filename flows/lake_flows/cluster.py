@@ -77,7 +77,12 @@ def _leave(workers: Workers) -> None:
         workers.runner.__exit__(None, None, None)
 
 
-def _workers(url: str) -> Workers:
+def address(url: str) -> tuple[str, str]:
+    """Return the kind of a cluster, and the address that its own client takes.
+
+    Raises:
+        InvalidConfig: it is no such URL.
+    """
     try:
         parts = urlsplit(url)
         is_whole = parts.scheme in _RUNNERS and bool(parts.hostname and parts.port)
@@ -85,7 +90,11 @@ def _workers(url: str) -> Workers:
         is_whole = False
     if not is_whole:
         raise InvalidConfig(f"runner = {url!r}: write dask://HOST:PORT or ray://HOST:PORT")
-    kind = parts.scheme
+    return parts.scheme, f"tcp://{parts.netloc}" if parts.scheme == "dask" else url
+
+
+def _workers(url: str) -> Workers:
+    kind, place = address(url)
     module, _, name = _RUNNERS[kind].partition(":")
     try:
         runner: Any = getattr(import_module(module), name)
@@ -95,8 +104,7 @@ def _workers(url: str) -> Workers:
         raise InvalidConfig(
             f"runner = {url!r} needs {module.replace('_', '-')}: pip install 'clearlake[{kind}]'"
         ) from None
-    address = f"tcp://{parts.netloc}" if kind == "dask" else url
-    return Workers(kind, runner(address=address), died)
+    return Workers(kind, runner(address=place), died)
 
 
 def how_it_died(exc: Exception) -> str:

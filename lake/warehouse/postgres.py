@@ -94,18 +94,23 @@ class _Ledger:
     server: Connection
 
     @property
+    def schema(self) -> str:
+        return postgres_table.default_schema(self.server)
+
+    @property
     def home(self) -> str:
-        return postgres_table.ledger_home(self.server)
+        return f"{identifier(self.schema)}."
 
     def run(self, statement: str) -> Rows:
         return fetched(self.server, statement)
 
     def columns(self, schema: str, table: str) -> list[str]:
-        return [row[0] for row in self.run(postgres_table.columns_query(schema, table))]
+        query = postgres_table.columns_query(schema or self.schema, table)
+        return [row[0] for row in self.run(query)]
 
     def count(self, schema: str, table: str) -> int:
-        home = f"{identifier(schema)}." if schema else self.home
-        rows: int = self.run(f"SELECT count(*) FROM {home}{identifier(table)}")[0][0]
+        name = f"{identifier(schema or self.schema)}.{identifier(table)}"
+        rows: int = self.run(f"SELECT count(*) FROM {name}")[0][0]
         return rows
 
 
@@ -124,14 +129,13 @@ def _reader(load: TableLoad, memory_limit: str | None) -> duckdb.DuckDBPyConnect
 
 
 def _make_ledger(server: Connection, hook: Hook) -> None:
-    names = (ledger.TABLES, ledger.LOADS)
-    if all(fetched(server, postgres_table.columns_query("", name)) for name in names):
+    schema, names = postgres_table.default_schema(server), (ledger.TABLES, ledger.LOADS)
+    if all(fetched(server, postgres_table.columns_query(schema, name)) for name in names):
         return
-    home = postgres_table.ledger_home(server)
     statements = (
         "BEGIN",
         f"SELECT pg_advisory_xact_lock({_LEDGER_KEY})",
-        *ledger.create(home),
+        *ledger.create(f"{identifier(schema)}."),
         "COMMIT",
     )
     for statement in statements:

@@ -12,12 +12,14 @@ from lake.postgres_server import said_by
 from lake.query.sql import identifier, literal
 from lake.warehouse import ledger
 from lake.warehouse.ledger import TableLoad
+from lake.warehouse.postgres_table import default_schema
 
 _LATER = (
     errors.DeadlockDetected,
     errors.LockNotAvailable,
     errors.SerializationFailure,
 )
+_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 # By their classes: connection, resources, operator's hand, the system's own trouble.
 _UNAVAILABLE = ("08", "53", "57", "58", "XX")
 
@@ -84,7 +86,9 @@ def _forbidden(
 
 def _advice(server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | None) -> str:
     """Return the statement that gives this role the right that it lacks."""
-    role, here = _one(server, "SELECT current_user, coalesce(current_schema(), 'public')")
+    here, (role,) = default_schema(server), _one(server, "SELECT current_user")
+    if closed := _closed_ledger(server, here):
+        return f"let its owner run: GRANT {_RIGHTS} ON {closed} TO {identifier(role)}"
     schema, name = ledger.table_name(load.table) if load else ("", "")
     me = identifier(role)
     table = f"{identifier(schema or here)}.{identifier(name)}"
@@ -104,6 +108,19 @@ def _advice(server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | Non
         )
     both = ", ".join(identifier(one) for one in dict.fromkeys((here, schema or here)))
     return f"let somebody who may run: GRANT USAGE, CREATE ON SCHEMA {both} TO {me}"
+
+
+def _closed_ledger(server: "psycopg.Connection[tuple[Any, ...]]", schema: str) -> str:
+    """Return the tables of the ledger that this role may not read and write, quoted."""
+    names = ", ".join(literal(one) for one in (ledger.TABLES, ledger.LOADS))
+    rights = " AND ".join(f"has_table_privilege(c.oid, '{one}')" for one in _RIGHTS.split(", "))
+    query = (
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE"
+        f" n.nspname = {literal(schema)} AND c.relname IN ({names}) AND NOT ({rights})"
+        " ORDER BY c.relname"
+    )
+    found = server.execute(query.encode())
+    return ", ".join(f"{identifier(schema)}.{identifier(name)}" for (name,) in found)
 
 
 def _one(server: "psycopg.Connection[tuple[Any, ...]]", query: str) -> tuple[Any, ...]:

@@ -33,9 +33,23 @@ class PostgresTable:
     hook: Hook
     load: TableLoad
     warehouse: str
-    home: str
-    name: str
+    default_schema: str
     given: Mapping[str, str]
+
+    @property
+    def home(self) -> str:
+        """The ledger's schema, quoted, with its dot."""
+        return f"{identifier(self.default_schema)}."
+
+    @property
+    def schema(self) -> str:
+        """The table's schema."""
+        return ledger.table_name(self.load.table)[0] or self.default_schema
+
+    @property
+    def name(self) -> str:
+        """The table's name, qualified and quoted."""
+        return f"{identifier(self.schema)}.{identifier(ledger.table_name(self.load.table)[1])}"
 
     def run(self, statement: str) -> Rows:
         """Run one statement in the server, between two calls of the hook."""
@@ -50,8 +64,8 @@ class PostgresTable:
 
     def columns(self) -> dict[str, str]:
         """Return the table's columns and their types, in order; none if there is no table."""
-        schema, name = ledger.table_name(self.load.table)
-        found = self.run(columns_query(schema, name))
+        _, name = ledger.table_name(self.load.table)
+        found = self.run(columns_query(self.schema, name))
         if any(kind not in ("r", "p") for _, _, kind in found):
             raise LoadRefused(
                 f"{self.load.table} in {self.warehouse} is a view or a foreign table: give"
@@ -61,10 +75,9 @@ class PostgresTable:
 
     def make_schema(self) -> None:
         """Make the table's schema where it is not there: to try where it is needs a right."""
-        schema, _ = ledger.table_name(self.load.table)
-        known = f"SELECT 1 FROM pg_namespace WHERE nspname = {literal(schema)}"
-        if schema and not self.run(known):
-            self.run(f"CREATE SCHEMA {identifier(schema)}")
+        known = f"SELECT 1 FROM pg_namespace WHERE nspname = {literal(self.schema)}"
+        if not self.run(known):
+            self.run(f"CREATE SCHEMA {identifier(self.schema)}")
 
     def guard(self) -> None:
         """Keep other writers out until the end; readers go on."""
@@ -145,8 +158,7 @@ def open_table(
         LoadRefused: a column has no type in PostgreSQL, or a name that it would cut.
         InvalidName: the table's own name is too long.
     """
-    schema, name = ledger.table_name(load.table)
-    for part in (schema, name):
+    for part in ledger.table_name(load.table):
         if len(part) > NAME_BYTES:
             raise InvalidName(
                 f"{load.table!r} is no table of PostgreSQL, whose names have {NAME_BYTES} bytes at"
@@ -157,16 +169,13 @@ def open_table(
         for column, type_ in load.columns
     }
     refuse_long_names(given, dataset=load.dataset)
-    home = ledger_home(server)
-    of_table = f"{identifier(schema)}." if schema else home
     return PostgresTable(
         server=server,
         reader=reader,
         hook=hook,
         load=load,
         warehouse=warehouse,
-        home=home,
-        name=of_table + identifier(name),
+        default_schema=default_schema(server),
         given=given,
     )
 
@@ -177,20 +186,27 @@ def fetched(server: "psycopg.Connection[tuple[Any, ...]]", statement: str) -> Ro
     return done.fetchall() if done.description else []
 
 
-def ledger_home(server: "psycopg.Connection[tuple[Any, ...]]") -> str:
-    """Return the ledger's schema, the one in which this role makes tables, quoted, with its dot."""
-    found = fetched(server, "SELECT current_schema()")[0][0]
-    return f"{identifier(found or 'public')}."
+def default_schema(server: "psycopg.Connection[tuple[Any, ...]]") -> str:
+    """Return the schema of the ledger, and of tables that name none.
+
+    It is where a ledger is found on this role's search path; else where the role makes tables. So
+    a schema of the role's own name, made later, brings no second ledger and no second copy.
+    """
+    query = (
+        "SELECT coalesce((SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n"
+        f" ON n.oid = c.relnamespace WHERE c.oid = to_regclass({literal(ledger.TABLES)})),"
+        " current_schema(), 'public')"
+    )
+    return str(fetched(server, query)[0][0])
 
 
 def columns_query(schema: str, name: str) -> str:
-    """Return the query of a table's columns: names, types, kind; `""` is the default schema."""
-    of_schema = literal(schema) if schema else "current_schema()"
+    """Return the query of a table's columns: names, types, kind."""
     return (
         "SELECT a.attname, format_type(a.atttypid, a.atttypmod), c.relkind::text"
         " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        f" WHERE n.nspname = {of_schema} AND c.relname = {literal(name)}"
+        f" WHERE n.nspname = {literal(schema)} AND c.relname = {literal(name)}"
         " AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped"
         " ORDER BY a.attnum"
     )

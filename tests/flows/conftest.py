@@ -1,13 +1,14 @@
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from lake.cli import main
 from tests.flows.prefect_server import PrefectServer, started
-from tests.flows.project import Deploy, Project
+from tests.flows.project import POOL, Deploy, Project
 from tests.http_server import Server
 
 # Prefect reads these when it is imported.
@@ -61,3 +62,32 @@ def deploy(
         return (code, *capsys.readouterr())
 
     return deploy
+
+
+@pytest.fixture(scope="module")
+def pool(prefect_server: PrefectServer) -> str:
+    """A work pool that nobody polls, but for a worker of a test's own."""
+    from prefect import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
+    from prefect.workers.process import ProcessWorker
+
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        template = ProcessWorker.get_default_base_job_template()
+        made = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
+        client.create_work_pool(made)
+    return POOL
+
+
+@pytest.fixture
+def name(project: Project) -> str:
+    """A name for deployments that no other test uses."""
+    return f"x{project.root.name.rpartition('_')[2]}{abs(hash(project.folder)) % 10**6}"
+
+
+@pytest.fixture
+def says(project: Project, name: str) -> Callable[[str], None]:
+    """Let `lake.toml` say some deployments, NAME being this test's own."""
+    path = project.root / "lake.toml"
+    before = path.read_text()
+    return lambda text: (path.write_text(before + text.replace("NAME", name)), None)[1]

@@ -40,6 +40,15 @@ SELECT id, name FROM raw.zones
 """
 JANUARY, FEBRUARY, ZONES = "/trips_2024-01.csv", "/trips_2024-02.csv", "/zones.csv"
 
+POOL = "lake-tests"
+NIGHTLY = f"""
+[deployments.NAME]
+flow = "elt"
+schedule = {{ cron = "0 6 * * *", timezone = "Europe/Paris" }}
+work_pool = "{POOL}"
+"""
+HOURLY = '[deployments.NAME-hourly]\nflow = "land"\nschedule = { interval = "1 hour" }\n'
+
 
 Deploy = Callable[..., tuple[int, str, str]]
 """Runs `lake deploy`; returns its exit code, and what it said on stdout and stderr."""

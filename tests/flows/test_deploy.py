@@ -3,65 +3,25 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import ObjectAlreadyExists
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-from prefect.workers.process import ProcessWorker
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import lake
-from lake.cli import main
 from lake.config import load
-from lake_flows import elt
-from lake_flows.deployments.plan import LABEL
-from lake_flows.deployments.wanted import PARAMETERS_BYTES
+from lake_flows.deployments import deploy as deploy_module
+from lake_flows.deployments.plan import LABEL, Step, steps
 from lake_flows.where import Where
 from tests.faults.proxy import Proxy
 from tests.flows.prefect_server import LAKE, PrefectServer
-from tests.flows.project import ZONES, Deploy, Project
+from tests.flows.project import HOURLY, NIGHTLY, ZONES, Deploy, Project
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.xdist_group("prefect")]
-
-POOL = "lake-tests"
-NIGHTLY = f"""
-[deployments.NAME]
-flow = "elt"
-schedule = {{ cron = "0 6 * * *", timezone = "Europe/Paris" }}
-work_pool = "{POOL}"
-"""
-HOURLY = '[deployments.NAME-hourly]\nflow = "land"\nschedule = { interval = "1 hour" }\n'
-
-
-@pytest.fixture(scope="module")
-def pool(prefect_server: PrefectServer) -> str:
-    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
-        template = ProcessWorker.get_default_base_job_template()
-        made = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
-        client.create_work_pool(made)
-    return POOL
-
-
-@pytest.fixture
-def name(project: Project) -> str:
-    """A name for deployments that no other test uses."""
-    return f"x{project.root.name.rpartition('_')[2]}{abs(hash(project.folder)) % 10**6}"
-
-
-@pytest.fixture
-def says(project: Project, name: str) -> Callable[[str], None]:
-    """Let `lake.toml` say some deployments, NAME being this test's own."""
-    path = project.root / "lake.toml"
-    before = path.read_text()
-    return lambda text: (path.write_text(before + text.replace("NAME", name)), None)[1]
 
 
 def there(path: str) -> DeploymentResponse:
@@ -130,6 +90,41 @@ def test_a_deployment_keeps_the_environment_that_it_was_made_with(
     assert Where(told["lake"], told["env"], elsewhere, "run").open().commit == served.commit
 
 
+def test_two_that_remove_the_same_are_both_content(
+    deploy: Deploy, says: Callable[[str], None], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(HOURLY)
+    deploy()
+    says(HOURLY.replace("-hourly", "-other"))
+
+    def outrun(*words: Any, **options: Any) -> list[Step]:
+        found = steps(*words, **options)
+        with get_client(sync_client=True) as client:  # as another one that is a moment ahead
+            client.delete_deployment(there(f"land/{name}-hourly").id)
+        return found
+
+    monkeypatch.setattr(deploy_module, "steps", outrun)
+    code, out, err = deploy()
+    assert (code, err) == (0, "")
+    assert f"land/{name}-hourly  removed\n" in out
+
+
+def test_what_a_run_does_at_its_limit_is_shown_where_a_person_changed_it(
+    deploy: Deploy, says: Callable[[str], None], name: str
+) -> None:
+    says(HOURLY + "concurrency_limit = 1\n")
+    deploy()
+    path = f"land/{name}-hourly"
+    patched(path, concurrency_options={"collision_strategy": "CANCEL_NEW"})
+    change = "concurrency_options.collision_strategy CANCEL_NEW → ENQUEUE"
+    assert deploy("--plan")[1] == f"{path}  change: {change}\n"
+    assert deploy()[1] == f"{path}  changed: {change}\n"
+    assert deploy()[1] == f"{path}  unchanged\n"
+    says(HOURLY)
+    assert "concurrency_limit 1 → none; concurrency_options " in deploy()[1]
+    assert deploy()[1] == f"{path}  unchanged\n"
+
+
 def test_a_plan_shows_field_by_field_what_was_changed_here_or_by_hand(
     deploy: Deploy, says: Callable[[str], None], name: str, pool: str
 ) -> None:
@@ -194,163 +189,6 @@ def test_only_own_deployments_are_removed_and_a_name_that_is_taken_is_refused(
     assert there(f"land/{name}-hourly").parameters == {"lake": project.lake().url}
     assert deploy()[0] == 1
     assert there(f"land/{name}-other").parameters == {"lake": other.url}
-
-
-WRONG = [
-    (
-        '[deployments.x]\nflow = "etl"\n',
-        "[deployments.x] flow = 'etl' is no flow: did you mean 'elt'?",
-    ),
-    (
-        HOURLY + 'parameters = { sorces = ["zones"] }\n',
-        "[deployments.NAME-hourly] the flow land has no parameter 'sorces'; did you mean sources?",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nschedule = { cron = "0 0 30 2 *" }\n',
-        "[deployments.x] schedule.cron = '0 0 30 2 *' never fires: no day is like that; write"
-        " another",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nschedule = { cron = "6 o\'clock" }\n',
-        '[deployments.x] schedule.cron = "6 o\'clock" is no cron: write minute, hour, day, month'
-        " and weekday, such as '0 6 * * *'",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nschedule = { cron = "R R * * *" }\n',
-        "[deployments.x] schedule.cron = 'R R * * *' is no cron: write minute, hour, day, month",
-    ),
-    (
-        '[deployments."a/b"]\nflow = "elt"\n',
-        "[deployments.a/b] has '/' in its name, which Prefect has in none: take it out",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nparameters = { at_once = 0 }\n',
-        "[deployments.x] at_once = 0: write 1 to 64",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nparameters = { timezone = "Mars" }\n',
-        "[deployments.x] timezone = 'Mars' is no time zone",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\n'
-        'schedule = { rrule = "FREQ=DAILY;UNTIL=20200101T000000Z", timezone = "UTC" }\n',
-        "[deployments.x] schedule.rrule = 'FREQ=DAILY;UNTIL=20200101T000000Z' never fires again:"
-        " write another",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nschedule = { cron = "0 6 * * *", timezone = "Mars" }\n',
-        "[deployments.x.schedule] timezone = 'Mars' is no time zone: write one such as"
-        " 'Europe/Paris'",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nparameters = { warehouse = "postgresql://me:hush@db/d" }\n',
-        "deployments.x.parameters.warehouse holds a secret: write ${NAME} in its place, and set"
-        " NAME in the environment",
-    ),
-    (
-        f'[deployments.x]\nflow = "elt"\nparameters = {{ since = "{"9" * PARAMETERS_BYTES}" }}\n',
-        "[deployments.x] the parameters have",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nparameters = { since = 2024 }\n',
-        "[deployments.x] parameters do not fit the flow:",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\nimage = "us/lake:1"\n',
-        "[deployments.x] image is for the workers of a pool: name work_pool, too",
-    ),
-    (
-        '[deployments.x]\nflow = "elt"\n[deployments.x]\nflow = "land"\n',
-        "Cannot declare ('deployments', 'x') twice",
-    ),
-]
-
-
-@pytest.mark.parametrize(("text", "error"), WRONG)
-def test_what_cannot_be_deployed_is_one_line_that_names_its_place(
-    deploy: Deploy, says: Callable[[str], None], name: str, text: str, error: str
-) -> None:
-    says(text)
-    code, out, err = deploy()
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert error.replace("NAME-hourly", f"{name}-hourly") in err
-    assert "hush" not in err
-
-
-def test_a_pool_that_is_not_there_or_does_not_know_a_variable_is_refused(
-    deploy: Deploy, says: Callable[[str], None], name: str, pool: str
-) -> None:
-    says(NIGHTLY.replace(POOL, "lake-test"))
-    assert deploy()[::2] == (
-        1,
-        "error: there is no work pool 'lake-test'; did you mean lake-tests?: `prefect work-pool"
-        " create lake-test --type process` makes one (or docker, kubernetes, ecs …)\n",
-    )
-    says(NIGHTLY + 'job_variables = { comand = "x" }\n')
-    assert deploy()[2] == (
-        f"error: [deployments.{name}] the pool '{pool}' (process) knows no job variable 'comand':"
-        " did you mean 'command'?\n"
-    )
-    says(NIGHTLY + "job_variables = { stream_output = 5 }\n")
-    assert deploy()[2] == (
-        f"error: [deployments.{name}] job_variables: stream_output: 5 is not of type 'boolean'\n"
-    )
-
-
-class _Stranger(BaseHTTPRequestHandler):
-    """A web server that says what `version` says."""
-
-    version = '"2.20.3"'
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.version.encode())
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
-@pytest.fixture
-def stranger() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Stranger)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/api"
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_server_that_cannot_be_asked_is_one_line_and_elt_works_without_it(
-    project: Project,
-    deploy: Deploy,
-    says: Callable[[str], None],
-    stranger: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    says(HOURLY)
-    wrong: list[tuple[dict[Any, Any], str]] = [
-        ({PREFECT_API_URL: None}, "no Prefect server is named: start one with `lake server`"),
-        ({PREFECT_API_URL: "http://127.0.0.1:9/api"}, "does not answer"),
-        ({PREFECT_API_AUTH_STRING: "lake:guess"}, "does not let us in: set PREFECT_API_AUTH_STR"),
-        ({PREFECT_API_URL: stranger}, "is Prefect 2.20.3 and this is 3."),
-    ]
-    for settings, said in wrong:
-        with temporary_settings(settings):
-            code, _, err = deploy()
-        assert (code, err.count("\n")) == (1, 1), err
-        assert said in err
-        assert "guess" not in err
-        if settings != {PREFECT_API_URL: None}:
-            with temporary_settings(settings):
-                assert elt.main([]) == 1
-            assert capsys.readouterr().err == err
-    monkeypatch.setattr(_Stranger, "version", "<html>hello</html>")
-    with temporary_settings({PREFECT_API_URL: stranger}):
-        assert "is no Prefect server" in deploy()[2]
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        assert main(["elt"]) == 0
-    assert project.loaded() == [("2024-01", 2, 30), ("2024-02", 1, 5)]
 
 
 def test_a_worker_needs_the_url_and_runs_by_hand_with_other_parameters(

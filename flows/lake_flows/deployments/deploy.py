@@ -1,7 +1,7 @@
 """`deploy`: make the server keep what `lake.toml` names, with as few requests as that takes."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,7 +10,7 @@ from prefect.client.orchestration import PrefectClient
 
 from lake.config import Config
 from lake_flows import automations, zombies
-from lake_flows.api import connected
+from lake_flows.api import connected, unless_gone
 from lake_flows.deployments import alarms, pools, sinks
 from lake_flows.deployments.plan import LABEL, Kept, Step, kept, steps
 from lake_flows.deployments.wanted import MAIL, Wanted
@@ -38,6 +38,7 @@ async def deploy(
     resume: Sequence[str] = (),
     prune: bool = True,
     is_plan: bool = False,
+    first: Callable[[], object] = lambda: None,
 ) -> Deployed:
     """Create, change and remove deployments of one lake; without a difference, write nothing.
 
@@ -51,6 +52,7 @@ async def deploy(
         resume: names of paused deployments that are to run again.
         prune: remove those of this lake that are not wanted.
         is_plan: do nothing but look.
+        first: called once nothing is known that would be refused, before anything is written.
 
     Raises:
         NoServer, ServerRefused, InvalidConfig, SeveralFailed: see there.
@@ -60,6 +62,7 @@ async def deploy(
         found = [_resumed(one, resume) for one in steps(lake_id, wanted, there, prune=prune)]
         ids = {UUID(one.kept.id): one.path for one in found if one.kept and one.wanted}
         if not is_plan:
+            first()
             await zombies.ensure(client)
             flow_ids = await _flow_ids(client, found)
             made = await _together(_do(client, lake_id, flow_ids, one) for one in found)
@@ -128,7 +131,8 @@ async def _do(
     if step.what == "create" and step.wanted:
         return await _create(client, lake_id, flow_ids[step.wanted.flow], step.wanted)
     if step.kept and step.what == "remove":
-        await client.delete_deployment(UUID(step.kept.id))
+        with unless_gone():
+            await client.delete_deployment(UUID(step.kept.id))
     elif step.kept and step.what in ("change", "resume"):
         await _change(client, step.kept, step)
     return None

@@ -11,7 +11,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from lake.errors import InvalidConfig
 from lake.words import short
 from lake_flows.deployments import schedule
-from lake_flows.deployments.wanted import MADE, Wanted
+from lake_flows.deployments.wanted import MADE, WAITS, Wanted
 
 LABEL = "clearlake.lake"
 """The label that tells whose a deployment is, by the lake's id; nobody edits it by hand."""
@@ -95,12 +95,19 @@ def _kept(one: DeploymentResponse, flow: str) -> Kept:
         "enforce_parameter_schema": one.enforce_parameter_schema,
         "tags": sorted(one.tags),
         "concurrency_limit": limit.limit if limit else None,
+        "concurrency_options": _options(one) if limit else None,
         "work_pool_name": one.work_pool_name,
         "job_variables": one.job_variables,
         "schedules": [schedule.found(each) for each in schedules],
     }
     lake = str((one.labels or {}).get(LABEL, ""))
     return Kept(str(one.id), flow, one.name, lake, one.paused or is_stopped, fields)
+
+
+def _options(one: DeploymentResponse) -> dict[str, Any]:
+    said = one.concurrency_options
+    # A server that is told nothing of it lets runs wait, and keeps nothing.
+    return said.model_dump(mode="json", exclude_none=True) if said else WAITS
 
 
 def steps(

@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from prefect import Flow
 from prefect.exceptions import ParameterTypeError
 
-from lake.config import Config, Deployment, Mail, literal_secrets
+from lake.config import Config, Deployment, Mail, is_named, literal_secrets
 from lake.config.build import FLOWS
-from lake.errors import InvalidConfig, LakeError, raise_all
+from lake.errors import InvalidConfig, LakeError, MissingExtra, raise_all
 from lake.version import VERSION
+from lake.warehouse.url import parse as parse_warehouse
 from lake.words import nearest
+from lake_flows.cluster import address
 from lake_flows.deployments import schedule
 from lake_flows.where import Asked
 
@@ -23,6 +27,8 @@ MAIL = "alert"
 """The flow that mails."""
 MADE = (*FLOWS, MAIL)
 """The flows that deployments of ours run."""
+WAITS = {"collision_strategy": "ENQUEUE"}
+"""What a run does that finds its deployment's limit reached."""
 _NOT_IN_NAMES = frozenset("/%&<>")
 _ASKED = ("since", "until", "timezone", "at_once")
 PARAMETERS_BYTES = 512 * 1024
@@ -144,6 +150,7 @@ def _fields(
         "enforce_parameter_schema": True,
         "tags": sorted(said.tags),
         "concurrency_limit": said.concurrency_limit or None,
+        "concurrency_options": WAITS if said.concurrency_limit else None,
         "work_pool_name": pool,
         "job_variables": _job_variables(said) if pool else {},
         "schedules": schedules,
@@ -193,7 +200,19 @@ def _parameters(flow: Flow[Any, Any], said: Deployment, place: Place) -> dict[st
         raise InvalidConfig(f"parameters do not fit the flow: {' '.join(lines[1:4])}") from exc
     asked: dict[str, Any] = {key: parameters[key] for key in _ASKED if key in parameters}
     Asked(**asked)
+    _check_places(parameters)
     return parameters
+
+
+def _check_places(parameters: Mapping[str, Any]) -> None:
+    """Look at URLs that only a run would look at; what is named is known where it runs."""
+    if runner := parameters.get("runner"):
+        address(runner)
+    warehouse = parameters.get("warehouse")
+    if warehouse and "$" not in warehouse and not is_named(warehouse):
+        # What its kind needs may be installed where it runs.
+        with suppress(MissingExtra):
+            parse_warehouse(warehouse, root=Path())
 
 
 def _job_variables(said: Deployment) -> dict[str, Any]:

@@ -35,12 +35,13 @@ def command(
         raise click.UsageError("--plan does nothing, so neither --serve nor --resume beside it")
     import asyncio
 
+    from lake.operations.apply import apply
     from lake_flows.deployments.deploy import deploy
 
     lake = call.open()
     config = _as_written(call)
     wanted = _wanted(call, config, lake, (*names, *resume) if names else (), serve, resume)
-    declared = _declare(lake, is_plan=plan)
+    declared = _undeclared(lake)
     done = asyncio.run(
         deploy(
             lake.log.identity.id,
@@ -49,6 +50,7 @@ def command(
             resume=resume,
             prune=not names,
             is_plan=plan,
+            first=lambda: apply(lake),
         )
     )
     if call.json:
@@ -104,11 +106,11 @@ def _place(call: Call, config: "Config", lake: "Lake") -> "Place":
     return Place(lake.log.identity.id, url, config.warehouse.url, config.env or None)
 
 
-def _declare(lake: "Lake", *, is_plan: bool) -> list[str]:
-    """Declare in the log what lake.toml and models/ say; return what is new there or changed."""
-    from lake.operations.apply import apply, compare, declarations
+def _undeclared(lake: "Lake") -> list[str]:
+    """Return what lake.toml and models/ say and the log does not."""
+    from lake.operations.apply import compare, declarations
 
-    found = compare(lake.state, declarations(lake)) if is_plan else apply(lake)[0]
+    found = compare(lake.state, declarations(lake))
     return [f"{one.kind} {one.name}" for one in found if one.what in ("new", "changed")]
 
 
