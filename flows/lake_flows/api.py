@@ -81,6 +81,25 @@ async def reach() -> None:
             pass
 
 
+@contextmanager
+def unless_lost() -> Iterator[None]:
+    """Run a flow in this process.
+
+    Raises:
+        NoServer: the server did not answer any more, however often it was asked.
+    """
+    try:
+        yield
+    except httpx.HTTPError as exc:
+        where = recorded(str(get_current_settings().api.url or "its own address"))
+        said = str(exc) or type(exc).__name__
+        raise NoServer(
+            f"the Prefect server at {where} was lost during the run ({said}): what was committed"
+            " stays; start it, then run the same again, which goes on from there; `lake elt` works"
+            " without one"
+        ) from exc
+
+
 async def _check(client: PrefectClient, where: str) -> None:
     """Make sure that the server is one, and of our version."""
     try:

@@ -29,7 +29,7 @@ from lake.errors import LakeError
 from lake.lake import Lake
 from lake.landing.sources import chosen, sources
 from lake_flows.alerting import heard
-from lake_flows.api import reach
+from lake_flows.api import reach, unless_lost
 from lake_flows.land import due, land_all
 from lake_flows.load import load_all
 from lake_flows.report import Report
@@ -113,12 +113,12 @@ def main(words: Sequence[str] | None = None) -> int:
     given = vars(parser.parse_args(words))
     try:
         asyncio.run(reach())
+        with _ended_by_term(), temporary_settings(OWN_SERVER), unless_lost():
+            state = elt(**given, return_state=True)
+            found: Any = state.result(raise_on_failure=False)
     except LakeError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    with _ended_by_term(), temporary_settings(OWN_SERVER):
-        state = elt(**given, return_state=True)
-        found: Any = state.result(raise_on_failure=False)
     errors = found["errors"] if isinstance(found, dict) else [state.message]
     for text in errors:
         sys.stderr.write(f"error: {text}\n")

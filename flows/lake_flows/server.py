@@ -19,6 +19,8 @@ from lake.errors import LakeError, MissingExtra
 
 PATIENCE_S = 180
 _DRIVERS = {"postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
+AUTH = "PREFECT_SERVER_API_AUTH_STRING"
+"""The variable that may name the server's password."""
 KEEP = {
     # Nobody is told that this server runs.
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -26,7 +28,7 @@ KEEP = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 86400),
 }
-"""The settings of a server beside its place; the compose file has the same."""
+"""The settings of a server beside its place."""
 
 
 class ServerFailed(LakeError, RuntimeError):
@@ -56,7 +58,12 @@ def home() -> Path:
 
 
 def auth_string(folder: Path) -> str:
-    """Return the password of the server in a folder, made once and readable for its owner only."""
+    """Return the password that the environment names for a server, else that of its folder.
+
+    The latter is made once, and readable for its owner only.
+    """
+    if named := os.environ.get(AUTH):
+        return named
     path = folder / "auth"
     with suppress(FileExistsError):
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -135,7 +142,7 @@ def _told(host: str, port: int, api_url: str, auth: str, kept: str) -> dict[str,
         "PREFECT_SERVER_API_PORT": str(port),
         # Its pages ask the server they come from, wherever this shell's own commands go.
         "PREFECT_SERVER_UI_API_URL": api_url,
-        "PREFECT_SERVER_API_AUTH_STRING": auth,
+        AUTH: auth,
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": kept,
     }
 

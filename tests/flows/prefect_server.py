@@ -62,10 +62,9 @@ def started(folder: str | Path, *words: str, **environ: str) -> Iterator[Prefect
         api_url = re.search(r"PREFECT_API_URL=(\S+)", "".join(said))
         auth = re.search(r"\(cat (\S+)\)", "".join(said))
         assert api_url, said
-        assert auth, said
-        path = Path(auth[1])
+        secret = Path(auth[1]).read_text() if auth else environ["PREFECT_SERVER_API_AUTH_STRING"]
         try:
-            yield PrefectServer(api_url[1], path.read_text(), path.parent)
+            yield PrefectServer(api_url[1], secret, Path(folder) / "clearlake" / "prefect")
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(120) == 0

@@ -10,28 +10,40 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
 import psutil
 import pytest
+import yaml  # type: ignore[import-untyped]
 from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectAlreadyExists
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 from prefect.workers.process import ProcessWorker
 
 from lake.cli import main
 from lake.operations.verify import verify
 from lake_flows import zombies
+from lake_flows.elt import main as main_of_elt
 from lake_flows.land import land
+from tests.databases import Shop
 from tests.faults.proxy import Proxy, Rule
 from tests.flows.prefect_server import LAKE, PrefectServer, started
 from tests.flows.project import FEBRUARY, Project
 from tests.flows.waiting import until
 from tests.http_server import Fault, Hang, Status
 
+COMPOSE_FILE = Path(__file__).parents[2] / "localstack" / "docker-compose.yml"
+COMPOSE = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))
 pytestmark = pytest.mark.xdist_group("prefect")
 
 POOL = "lake-kills"
@@ -191,6 +203,27 @@ def test_a_run_lives_through_an_api_that_is_lost_or_locked_for_a_moment(
     assert project.messages() == ["land raw.trips", "land raw.zones"]
 
 
+def test_a_server_that_is_lost_for_good_is_one_line_and_the_next_run_completes_it(
+    project: Project, prefect_server: PrefectServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Proxy.before(prefect_server.api_url.removesuffix("/api")) as proxy:
+        proxy.fail(Rule("reset-before", "/api/(flow_runs|artifacts)", first=4, times=10_000))
+        settings: dict[Any, Any] = {
+            PREFECT_API_URL: f"{proxy.url}/api",
+            PREFECT_CLIENT_MAX_RETRIES: 0,
+        }
+        with temporary_settings(settings):
+            assert main_of_elt(["--project", project.folder]) == 1
+        assert proxy.counts()["reset-before"]
+        said = [line for line in capsys.readouterr().err.split("\n") if line.startswith("error: ")]
+        (line,) = said
+        assert line.startswith(f"error: the Prefect server at {proxy.url}/api was lost during the")
+        assert "what was committed stays; start it, then run the same again" in line
+    assert main_of_elt(["--project", project.folder]) == 0
+    assert project.loaded() == LOADED
+    assert len(project.messages()) == len(set(project.messages()))
+
+
 def test_the_password_is_its_owner_s_and_a_port_that_is_taken_is_one_line(
     prefect_server: PrefectServer,
 ) -> None:
@@ -203,6 +236,31 @@ def test_the_password_is_its_owner_s_and_a_port_that_is_taken_is_one_line(
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: 127.0.0.1:{port} cannot be listened on (")
+
+
+def test_the_server_of_the_compose_file_is_equipped_alike(shop: Shop) -> None:
+    service = COMPOSE["services"]["prefect"]
+    (root,) = (COMPOSE_FILE.parent / service["build"]["context"]).resolve().glob("pyproject.toml")
+    assert (root.parent / service["build"]["dockerfile"]).is_file()
+    # In a container all of its addresses; which of them are seen from outside, the ports say.
+    assert service["command"] == "lake server --host 0.0.0.0"
+    assert service["ports"] == ["127.0.0.1:4200:4200"]
+    told = dict(service["environment"])
+    auth = told["PREFECT_SERVER_API_AUTH_STRING"]
+    # Its database is one of the compose file's, and here one of the tests' own server.
+    assert urlsplit(told["PREFECT_SERVER_DATABASE_CONNECTION_URL"]).hostname == "postgres"
+    told["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = shop.url
+    with tempfile.TemporaryDirectory() as folder, started(folder, **told) as server:
+        settings = {PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: auth}
+        with temporary_settings(settings), get_client(sync_client=True) as client:
+            assert [one.name for one in client.read_automations()] == [zombies.NAME]
+            assert client.read_block_type_by_slug("lake").name == "Lake"
+            limit = client.request("GET", "/admin/settings").json()["server"]["services"]
+            assert limit["db_vacuum"]["retention_period"] == "P90D"
+        assert httpx.get(f"{server.api_url}/flows/count", trust_env=False).status_code == 401
+        assert not (server.folder / "auth").exists()
+    tables = shop.connection.execute("SELECT count(*) FROM flow_run").fetchone()
+    assert tables == (0,)
 
 
 def test_a_server_on_sqlite_is_equipped_alike(

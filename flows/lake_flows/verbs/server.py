@@ -27,6 +27,7 @@ def command(call: Call, database: str | None, host: str, port: int) -> None:
 
     Runs that ended 90 days ago are forgotten, and one that was silent for 9 minutes is marked
     Crashed. Our blocks are registered. Without a database it keeps its data in a folder of yours.
+    Its password is made there, unless PREFECT_SERVER_API_AUTH_STRING names one.
     """
     from lake_flows import server
 
@@ -70,13 +71,17 @@ def _equip(found: "Running") -> None:
 
 
 def _tell(call: Call, found: "Running", folder: "Path") -> None:
-    """Say how clients find the server; its password is in a file, and stays there."""
-    place = found.api_url.removesuffix("/api")
-    auth = shlex.quote(str(folder / "auth"))
+    """Say how clients find the server; where its password is, and not what it is."""
+    from lake_flows.server import AUTH
+
+    place, file = found.api_url.removesuffix("/api"), folder / "auth"
+    is_named = bool(os.environ.get(AUTH))
     if call.json:
-        document({"url": place, "api": found.api_url, "auth_file": str(folder / "auth")})
+        auth = {"auth_variable": AUTH} if is_named else {"auth_file": str(file)}
+        document({"url": place, "api": found.api_url, **auth})
         return
-    line(f"# {place} asks for the password in {folder / 'auth'}")
+    line(f"# {place} asks for the password in {f'${AUTH}' if is_named else file}")
     line(f"export PREFECT_API_URL={found.api_url}")
-    line(f'export PREFECT_API_AUTH_STRING="$(cat {auth})"')
+    held = f"${AUTH}" if is_named else f"$(cat {shlex.quote(str(file))})"
+    line(f'export PREFECT_API_AUTH_STRING="{held}"')
     talk("Ctrl-C stops it")
