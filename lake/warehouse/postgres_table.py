@@ -20,7 +20,8 @@ from lake.warehouse.postgres_types import (
     takes,
     widens,
 )
-from lake.warehouse.rows import shown, spelt
+from lake.warehouse.postgres_untaken import refuse_untaken
+from lake.warehouse.rows import spelt
 from lake.warehouse.warehouse import Hook, Rows
 
 
@@ -94,7 +95,8 @@ class PostgresTable:
             f"column {column} of table {load.table} in {self.warehouse} is {held}, and in"
             f" {load.dataset} at commit {load.commit} it is {given}: nothing was changed;"
         )
-        if takes(given, held):
+        # Everything has a text, and a change of a type makes every partition's content another.
+        if takes(given, held) or given == "text":
             raise LoadRefused(
                 f"{what} to widen it PostgreSQL writes the table anew, so run yourself: ALTER TABLE"
                 f" {self.name} ALTER COLUMN {identifier(column)} TYPE {given}"
@@ -122,26 +124,11 @@ class PostgresTable:
         self.hook(statement)
         try:
             arrived = copy(self.reader, selects, self.server, statement)
-        except duckdb.InvalidInputException:
-            for partition in self.load.partitions:
-                self._refuse_nul(partition)
+        except (duckdb.InvalidInputException, psycopg.DataError):
+            refuse_untaken(self, {name: types[there] for name, there in names.items()})
             raise
         self.hook(statement)
         return arrived
-
-    def _refuse_nul(self, partition: PartitionLoad) -> None:
-        """Name the text with a NUL character, if that is what DuckDB could not send."""
-        names = [name for name, type_ in self.load.columns if "VARCHAR" in type_]
-        for name in names:
-            text = f"CAST({identifier(name)} AS VARCHAR)"
-            query = f"FROM (\n{partition.select}\n) WHERE contains({text}, chr(0))"
-            count = self.read(f"SELECT count(*) {query}")[0][0]
-            if count:
-                raise LoadRefused(
-                    f"column {name} of {shown(self, partition.partition)} holds a NUL character in"
-                    f" {count} rows, which no text of PostgreSQL can: nothing was changed; take it"
-                    f" out in the model with replace({identifier(name)}, chr(0), '')"
-                )
 
 
 def open_table(

@@ -143,6 +143,37 @@ def test_nul_in_a_text_is_named(
     assert describe(warehouse.url, root=tmp_path) == ()
 
 
+@pytest.mark.parametrize(
+    ("type_", "value", "what", "write"),
+    [
+        ("STRUCT(x VARCHAR)", "{'x': 'y' || chr(0)}", "a NUL character", "take it out"),
+        ("MAP(VARCHAR, INTEGER)", "MAP {chr(0): 1}", "a NUL character", "take it out"),
+        ("STRUCT(x DOUBLE)", "{'x': 'nan'}", "NaN or infinity", "write NULL in its place"),
+        ("STRUCT(x FLOAT)[]", "[{'x': '-inf'}]", "NaN or infinity", "write NULL in its place"),
+    ],
+)
+def test_what_no_json_of_postgres_holds_is_named(
+    tmp_path: Path,
+    warehouse: Place,
+    publish: Publish,
+    type_: str,
+    value: str,
+    what: str,
+    write: str,
+) -> None:
+    quoted = ("STRUCT(x VARCHAR, y BIGINT[])", r"{'x': '\u0000 \\u0000 NaN \"Infinity', 'y': [1]}")
+    bad = one_row(publish, a=quoted, b=(type_, value))
+    with pytest.raises(LoadRefused) as refused:
+        load(warehouse.url, bad, root=tmp_path)
+    assert str(refused.value) == (
+        f"column b of curated.daily at commit 1 holds {what} in 1 rows, which no jsonb of"
+        f" PostgreSQL can: nothing was changed; {write} in the model"
+    )
+    assert describe(warehouse.url, root=tmp_path) == ()
+    load(warehouse.url, one_row(publish, a=quoted), root=tmp_path)
+    assert warehouse.run("SELECT a->>'x' FROM t") == [(r"\u0000 \\u0000 NaN \"Infinity",)]
+
+
 def test_reserved_words_and_other_cases_are_quoted(
     tmp_path: Path, warehouse: Place, publish: Publish
 ) -> None:
@@ -212,22 +243,38 @@ def test_a_number_is_widened_where_that_writes_nothing_anew(
     assert warehouse.run("SELECT n::text FROM t") == [("2.50",)]
 
 
+@pytest.mark.parametrize(
+    ("before", "held", "given", "wanted", "value"),
+    [
+        ("INTEGER", "integer", "BIGINT", "bigint", "5000000000"),
+        ("INTEGER", "integer", "VARCHAR", "text", "n/a"),
+        ("TIMESTAMPTZ", "timestamp with time zone", "VARCHAR", "text", "n/a"),
+        ("STRUCT(a INTEGER)", "jsonb", "VARCHAR", "text", "n/a"),
+    ],
+)
 def test_a_type_that_needs_a_rewrite_is_refused_with_the_statement_to_run(
-    tmp_path: Path, warehouse: Place, publish: Publish
+    tmp_path: Path,
+    warehouse: Place,
+    publish: Publish,
+    before: str,
+    held: str,
+    given: str,
+    wanted: str,
+    value: str,
 ) -> None:
-    load(warehouse.url, one_row(publish, n=("INTEGER", "1")), root=tmp_path)
-    wide = one_row(publish, 2, n=("BIGINT", "5000000000"))
+    load(warehouse.url, one_row(publish, n=(before, "NULL")), root=tmp_path)
+    wide = one_row(publish, 2, n=(given, f"'{value}'"))
     with pytest.raises(LoadRefused) as refused:
         load(warehouse.url, wide, root=tmp_path)
-    statement = 'ALTER TABLE "public"."t" ALTER COLUMN "n" TYPE bigint'
+    statement = 'ALTER TABLE "public"."t" ALTER COLUMN "n" TYPE ' + wanted
     assert str(refused.value) == (
-        f"column n of table t in {warehouse.shown} is integer, and in curated.daily at commit 2 it"
-        " is bigint: nothing was changed; to widen it PostgreSQL writes the table anew, so run"
+        f"column n of table t in {warehouse.shown} is {held}, and in curated.daily at commit 2 it"
+        f" is {wanted}: nothing was changed; to widen it PostgreSQL writes the table anew, so run"
         f" yourself: {statement}"
     )
     warehouse.run(statement)
     load(warehouse.url, wide, root=tmp_path)
-    assert warehouse.run("SELECT n FROM t") == [(5_000_000_000,)]
+    assert warehouse.run("SELECT n::text FROM t") == [(value,)]
 
 
 def test_a_view_in_the_place_of_the_table_is_refused(
