@@ -40,6 +40,7 @@ def exported() -> dict[str, str]:
 def test_the_section_exports_what_the_containers_are_told() -> None:
     services = yaml.safe_load((ROOT / "localstack" / "docker-compose.yml").read_text())["services"]
     postgres, prefect = (services[name]["environment"] for name in ("postgres", "prefect"))
+    page = services["prefect"]["ports"][0].rpartition(":")[0]
     assert DOCKER in COMMANDS
     assert exported() == {
         "LAKE_ENV": "postgres",
@@ -48,7 +49,7 @@ def test_the_section_exports_what_the_containers_are_told() -> None:
         "PGUSER": postgres["POSTGRES_USER"],
         "PGPASSWORD": postgres["POSTGRES_PASSWORD"],
         "PGDATABASE": postgres["POSTGRES_DB"],
-        "PREFECT_API_URL": prefect["PREFECT_SERVER_UI_API_URL"],
+        "PREFECT_API_URL": f"http://{page}/api",
         "PREFECT_API_AUTH_STRING": prefect["PREFECT_SERVER_API_AUTH_STRING"],
     }
     assert f"http://{services['pgadmin']['ports'][0].rpartition(':')[0]}," in SECTION

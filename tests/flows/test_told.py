@@ -3,19 +3,24 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import State
 
+from lake.cli import main
 from lake_flows.elt import elt
 from lake_flows.page import MOST, page, table
 from lake_flows.report import Drift, Failing, Report, Row
 from lake_flows.reported import link
+from tests.databases import Shop
 from tests.flows.project import JANUARY, Project
 from tests.flows.waiting import calm, until
+from tests.http_server import Server
 from tests.lakes import new_lake
+from tests.taxis import published, told
 
 REPUBLISHED = b"id,fare\n1,-10.5\n2,2.25\n"
 
@@ -38,6 +43,36 @@ def test_a_run_is_named_after_what_it_did_and_has_one_page_and_events(project: P
         assert run.name == f"elt · {day} · 1 changed, 5 unchanged, 1 failed"
     has_one_page(project, second)
     has_events(project, first, second)
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.xdist_group("prefect")
+def test_the_examples_lineage_is_that_of_its_files(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "--example", "nyc-taxi"]) == 0
+    with Server() as server:
+        for name, text in told(shop, server.url()).items():
+            monkeypatch.setenv(name, text)
+        published(tmp_path, server)
+        state = elt(project=str(tmp_path), env="mirror", until="2026-01", return_state=True)
+        assert state.is_completed(), state.message
+    web, place = "environment://TLC_MIRROR", urlsplit(shop.url)
+    lake = f"file://{tmp_path}/.lake"
+    warehouse = f"postgresql://{place.netloc.rpartition('@')[2]}{place.path}"
+    assert edges(run_id(state)) == {
+        (f"{web}/trip-data/yellow_tripdata_*.parquet", f"{lake}/raw/yellow_trips"),
+        (f"{web}/trip-data/green_tripdata_*.parquet", f"{lake}/raw/green_trips"),
+        (f"{web}/misc/taxi_zone_lookup.csv", f"{lake}/raw/taxi_zones"),
+        (f"{lake}/raw/yellow_trips", f"{lake}/curated/yellow_trips"),
+        (f"{lake}/raw/green_trips", f"{lake}/curated/green_trips"),
+        (f"{lake}/curated/yellow_trips", f"{lake}/curated/daily_revenue"),
+        (f"{lake}/curated/green_trips", f"{lake}/curated/daily_revenue"),
+        (f"{lake}/raw/taxi_zones", f"{lake}/curated/daily_revenue"),
+        (f"{lake}/curated/yellow_trips", f"{warehouse}/yellow_trips"),
+        (f"{lake}/curated/daily_revenue", f"{warehouse}/daily_revenue"),
+    }
 
 
 def has_one_page(project: Project, second: State[Any]) -> None:
