@@ -67,6 +67,9 @@ def test_the_examples_lineage_is_that_of_its_files(
         (f"{web}/misc/taxi_zone_lookup.csv", f"{lake}/raw/taxi_zones"),
         (f"{lake}/raw/yellow_trips", f"{lake}/curated/yellow_trips"),
         (f"{lake}/raw/green_trips", f"{lake}/curated/green_trips"),
+        # Their checks look zones up.
+        (f"{lake}/raw/taxi_zones", f"{lake}/curated/yellow_trips"),
+        (f"{lake}/raw/taxi_zones", f"{lake}/curated/green_trips"),
         (f"{lake}/curated/yellow_trips", f"{lake}/curated/daily_revenue"),
         (f"{lake}/curated/green_trips", f"{lake}/curated/daily_revenue"),
         (f"{lake}/raw/taxi_zones", f"{lake}/curated/daily_revenue"),
