@@ -57,7 +57,6 @@ def again(lk: Lake) -> Lake:
 
 def parquet(path: Path, select: str) -> Path:
     """Write what a SELECT gives as a Parquet file."""
-    assert path.is_absolute(), path
     with duckdb.connect() as connection:
         connection.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet)")
     return path

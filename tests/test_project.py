@@ -197,3 +197,14 @@ def test_what_is_grouped_runs_on_one_worker(request: pytest.FixtureRequest) -> N
         assert request.node.nodeid.endswith("@one-worker"), (
             "xdist groups nothing: see pyproject.toml"
         )
+
+
+def test_nothing_lies_at_the_top_that_does_not_belong_there() -> None:
+    """A file that a test left in the folder it ran in would be committed sooner or later."""
+    folders = ".ci lake flows storage_backends tests localstack benchmarks"
+    files = (
+        "pyproject.toml uv.lock Makefile README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md"
+        " LICENSE .gitignore .dockerignore .pre-commit-config.yaml"
+    )
+    there = {path.relative_to(ROOT).parts[0] for path in tracked_files()}
+    assert there <= {*folders.split(), *files.split()}

@@ -41,7 +41,8 @@ def test_a_lake_in_any_store_answers_and_credentials_are_told_to_no_spare(
 
 @pytest.mark.parametrize("table", ["raw.trips", "raw.trips__rows"])
 def test_a_lake_whose_own_place_looks_like_a_pattern_answers(tmp_path: Path, table: str) -> None:
-    lk = init(str(tmp_path / "lake[1]*?"))
+    url = init(str(tmp_path / "lake[1]*?")).url
+    lk = open_lake(url, config=Config(root=tmp_path))
     land(lk, "raw.trips", "SELECT range AS id FROM range(3)", month="2024-01")
     shot, runner = Snapshot(open_lake(lk.url)), Runner(Limits())
     try:
