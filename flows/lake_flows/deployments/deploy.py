@@ -64,14 +64,19 @@ async def deploy(
         if not is_plan:
             first()
             await zombies.ensure(client)
-            flow_ids = await _flow_ids(client, found)
-            made = await _together(_do(client, lake_id, flow_ids, one) for one in found)
-            ids |= {one: step.path for one, step in zip(made, found, strict=True) if one}
+            ids |= await _carry_out(client, lake_id, found)
         mine = _left(lake_id, there, found, is_plan=is_plan) | ids
         told = await _alarms(client, lake_id, config, mine, is_plan=is_plan)
         idle = await _together(pools.unwatched(client, pool) for pool in used)
     nobody = tuple(pool for pool, is_idle in zip(used, idle, strict=True) if is_idle)
     return Deployed(tuple(found), ids, nobody, tuple(told))
+
+
+async def _carry_out(client: PrefectClient, lake_id: str, found: Sequence[Step]) -> dict[UUID, str]:
+    """Do the steps; return the deployments that were made."""
+    flow_ids = await _flow_ids(client, found)
+    made = await _together(_do(client, lake_id, flow_ids, one) for one in found)
+    return {one: step.path for one, step in zip(made, found, strict=True) if one}
 
 
 def _left(

@@ -54,9 +54,7 @@ def command(
         )
     )
     if call.json:
-        deployments = [_row(one) for one in done.steps]
-        alerts = [{"automation": one.name, "do": one.what} for one in done.alarms]
-        document({"declared": declared, "deployments": deployments, "alerts": alerts})
+        _document(done, declared)
     else:
         _tell(done, declared, is_plan=plan)
     _warn(lake, done, is_served=serve)
@@ -119,6 +117,12 @@ def _row(step: "Step") -> dict[str, Any]:
         {"field": one.field, "before": one.before, "after": one.after} for one in step.changes
     ]
     return {"deployment": step.path, "do": step.what, "paused": step.paused, "changes": changes}
+
+
+def _document(done: "Deployed", declared: list[str]) -> None:
+    deployments = [_row(one) for one in done.steps]
+    alerts = [{"automation": one.name, "do": one.what} for one in done.alarms]
+    document({"declared": declared, "deployments": deployments, "alerts": alerts})
 
 
 def _tell(done: "Deployed", declared: list[str], *, is_plan: bool) -> None:
