@@ -63,7 +63,6 @@ async def deploy(
         ids = {UUID(one.kept.id): one.path for one in found if one.kept and one.wanted}
         if not is_plan:
             first()
-            await zombies.ensure(client)
             ids |= await _carry_out(client, lake_id, found)
         mine = _left(lake_id, there, found, is_plan=is_plan) | ids
         told = await _alarms(client, lake_id, config, mine, is_plan=is_plan)
@@ -74,6 +73,7 @@ async def deploy(
 
 async def _carry_out(client: PrefectClient, lake_id: str, found: Sequence[Step]) -> dict[UUID, str]:
     """Do the steps; return the deployments that were made."""
+    await zombies.ensure(client)
     flow_ids = await _flow_ids(client, found)
     made = await _together(_do(client, lake_id, flow_ids, one) for one in found)
     return {one: step.path for one, step in zip(made, found, strict=True) if one}
