@@ -317,17 +317,24 @@ def _source(lake: Lake, name: str) -> Source:
     return chosen(lake, [name])[0]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1024)
 def orders_of(where: Where, source: str, asked: Asked, at: str) -> tuple[Lake, dict[str, Order]]:
     """Return what a source is asked for, by partition, and the lake as it was found then.
 
-    Kept in this process: URLs may hold secrets, so tasks are told names, and look them up here.
-    That the lake has moved on meanwhile is for the commit to see, which opens it anew.
+    Kept in this process, for all sources of a run: URLs may hold secrets, so tasks are told names,
+    and look them up here. That the lake has moved on meanwhile is for the commit to see, which
+    opens it anew.
     """
-    lake = where.open()
+    lake = _as_found(where, at)
     found = _orders(lake, _source(lake, source), asked, at)
     lake.state.prefetch((order.dataset, order.partition) for order in found)
     return lake, {order.partition: order for order in found}
+
+
+@lru_cache(maxsize=1)
+def _as_found(where: Where, at: str) -> Lake:
+    """Return the lake as the run of that time found it."""
+    return where.open()
 
 
 def _orders(lake: Lake, source: Source, asked: Asked, at: str) -> list[Order]:
