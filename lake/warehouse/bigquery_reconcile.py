@@ -22,9 +22,10 @@ from lake.warehouse.bigquery_table import (
     own_row,
     planned,
 )
+from lake.warehouse.compared import OUTSIDE, Compared
 from lake.warehouse.ledger import Difference, PartitionLoad
 from lake.warehouse.merge import refuse_bad_keys, refuse_no_column
-from lake.warehouse.reconcile import OUTSIDE, Compared, Reconciled
+from lake.warehouse.reconcile import Reconciled
 
 
 def reconcile(table: BigQueryTable, *, mend: bool) -> Reconciled:

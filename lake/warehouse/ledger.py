@@ -23,6 +23,8 @@ from lake.query.sql import literal
 
 TABLES = "_lake_tables"
 LOADS = "_lake_loads"
+WRITERS = "_lake_writers"
+"""Only PostgreSQL has it, see `postgres_written`."""
 
 _LACKING = " but for new columns"
 _TABLE = re.compile(r"(?:([a-z_][a-z0-9_]*)\.)?([a-z_][a-z0-9_]*)")
@@ -137,10 +139,10 @@ def table_name(text: str) -> tuple[str, str]:
         InvalidName: it is no `NAME` or `SCHEMA.NAME`, or belongs to the ledger.
     """
     match = _TABLE.fullmatch(text)
-    if not match or match[2] in (TABLES, LOADS):
+    if not match or match[2] in (TABLES, LOADS, WRITERS):
         raise InvalidName(
             f"{text!r} is no table to load into: write NAME or SCHEMA.NAME in lower-case letters,"
-            f" digits and underscores, other than {TABLES} and {LOADS}"
+            f" digits and underscores, other than {TABLES}, {LOADS} and {WRITERS}"
         )
     return match[1] or "", match[2]
 

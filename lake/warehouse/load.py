@@ -13,6 +13,7 @@ import duckdb
 from lake.errors import LoadRefused
 from lake.query.connect import CONFIG
 from lake.warehouse import ledger, url
+from lake.warehouse.compared import Compared
 from lake.warehouse.duckdb_file import read_errors, reader_errors
 from lake.warehouse.gained import missing, with_gained
 from lake.warehouse.ledger import (
@@ -23,7 +24,7 @@ from lake.warehouse.ledger import (
     TableLoad,
     TableLoaded,
 )
-from lake.warehouse.reconcile import Compared, Reconciled
+from lake.warehouse.reconcile import Reconciled
 from lake.warehouse.warehouse import Hook
 
 __all__ = [

@@ -16,7 +16,7 @@ from lake.errors import MissingExtra
 from lake.postgres_server import Server, parse_server
 from lake.query.connect import CONFIG
 from lake.query.sql import identifier, literal
-from lake.warehouse import ledger, postgres_table, transaction
+from lake.warehouse import ledger, postgres_table, postgres_written, transaction
 from lake.warehouse.duckdb_file import read_errors, reader_errors
 from lake.warehouse.ledger import TableLoad, TableLoaded
 from lake.warehouse.postgres_connect import connect
@@ -129,13 +129,15 @@ def _reader(load: TableLoad, memory_limit: str | None) -> duckdb.DuckDBPyConnect
 
 
 def _make_ledger(server: Connection, hook: Hook) -> None:
-    schema, names = postgres_table.default_schema(server), (ledger.TABLES, ledger.LOADS)
+    schema = postgres_table.default_schema(server)
+    home, names = f"{identifier(schema)}.", (ledger.TABLES, ledger.LOADS, ledger.WRITERS)
     if all(fetched(server, postgres_table.columns_query(schema, name)) for name in names):
         return
     statements = (
         "BEGIN",
         f"SELECT pg_advisory_xact_lock({_LEDGER_KEY})",
-        *ledger.create(f"{identifier(schema)}."),
+        *ledger.create(home),
+        postgres_written.create(home),
         "COMMIT",
     )
     for statement in statements:

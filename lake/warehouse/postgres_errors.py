@@ -112,7 +112,7 @@ def _advice(server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | Non
 
 def _closed_ledger(server: "psycopg.Connection[tuple[Any, ...]]", schema: str) -> str:
     """Return the tables of the ledger that this role may not read and write, quoted."""
-    names = ", ".join(literal(one) for one in (ledger.TABLES, ledger.LOADS))
+    names = ", ".join(literal(one) for one in (ledger.TABLES, ledger.LOADS, ledger.WRITERS))
     rights = " AND ".join(f"has_table_privilege(c.oid, '{one}')" for one in _RIGHTS.split(", "))
     query = (
         "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE"

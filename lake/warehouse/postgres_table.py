@@ -9,7 +9,7 @@ import psycopg
 
 from lake.errors import InvalidName, LoadRefused
 from lake.query.sql import identifier, literal
-from lake.warehouse import ledger
+from lake.warehouse import ledger, postgres_written
 from lake.warehouse.ledger import PartitionLoad, TableLoad
 from lake.warehouse.postgres_copy import copy
 from lake.warehouse.postgres_types import (
@@ -83,6 +83,18 @@ class PostgresTable:
     def guard(self) -> None:
         """Keep other writers out until the end; readers go on."""
         self.run(f"LOCK TABLE {self.name} IN SHARE ROW EXCLUSIVE MODE")
+
+    def counted(self) -> tuple[int, int]:
+        """Return how many rows the table has, and how many of them no load wrote."""
+        return postgres_written.counted(self)
+
+    def sign(self) -> None:
+        """Note this transaction as one that writes rows of a load."""
+        postgres_written.sign(self)
+
+    def adopt(self) -> None:
+        """Note that what is in the table now is a load's."""
+        postgres_written.adopt(self)
 
     def widened(self, column: str, *, held: str) -> str:
         """Return the type that a column must get; `held` if it takes all as it is."""

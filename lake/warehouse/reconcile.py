@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
-from lake.query.sql import identifier
 from lake.warehouse import ledger
-from lake.warehouse.ledger import Difference, PartitionLoad
-from lake.warehouse.merge import STAGE, merge, stage
-from lake.warehouse.rows import counts, delete, insert, spelt, within, within_any
+from lake.warehouse.compared import OUTSIDE, Compared, compared, in_none
+from lake.warehouse.ledger import Difference
+from lake.warehouse.merge import merge
+from lake.warehouse.rows import delete, insert
 from lake.warehouse.transaction import (
     adapt,
     checked,
@@ -18,25 +18,6 @@ from lake.warehouse.transaction import (
     write_down,
 )
 from lake.warehouse.warehouse import Table
-
-OUTSIDE = "elsewhere"
-"""In place of a partition: rows that lie in none of the published ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One partition in three places; None where a place does not know it.
-
-    `missing` published rows are not in the table; `surplus` rows of the table were not published.
-    """
-
-    partition: str
-    published: int | None
-    ledger: int | None
-    table: int
-    missing: int
-    surplus: int
-    differs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,56 +68,11 @@ def reconcile(table: Table, *, mend: bool) -> Reconciled:
         make(table)
         known = {}
     types = table.columns()
-    found = [_compared(table, one, known, types) for one in load.partitions]
-    if load.mode == "replace":
-        found += _outside(table, types)
+    found = compared(table, known, types)
     differing = {one.partition for one in found if one.differs}
     if mend:
         _mend(table, known, types, differing)
     return Reconciled(load.table, tuple(found), mend)
-
-
-def _compared(
-    table: Table,
-    partition: PartitionLoad,
-    known: Mapping[str, ledger.LedgerRow],
-    types: Mapping[str, str],
-) -> Compared:
-    stage(table)
-    insert(table, [partition], types, STAGE, is_new=True)
-    where = within(table, partition.partition, types)
-    names = ", ".join(map(identifier, spelt(table, types).values()))
-    here = f"SELECT {names} FROM {table.name} WHERE {where}"
-    there = f"SELECT {names} FROM {STAGE}"
-    found = table.run(
-        f"SELECT (SELECT count(*) FROM ({there} EXCEPT ALL {here}) AS missing),"
-        f" (SELECT count(*) FROM ({here} EXCEPT ALL {there}) AS surplus)"
-    )
-    table.run(f"DROP TABLE {STAGE}")
-    missing, surplus = found[0]
-    row = known.get(partition.partition)
-    written = row is not None and not row.removed and row.content == partition.content
-    return Compared(
-        partition.partition,
-        partition.rows,
-        row.rows if row and not row.removed else None,
-        counts(table, [partition.partition], types)[0],
-        missing,
-        surplus,
-        bool(missing or not written or (surplus and table.load.mode != "merge")),
-    )
-
-
-def _outside(table: Table, types: Mapping[str, str]) -> list[Compared]:
-    """Return the rows that no published partition has, as one, if there are any."""
-    query = f"SELECT count(*) FROM {table.name} WHERE {_in_none(table, types)}"
-    rows = table.run(query)[0][0]
-    return [Compared(OUTSIDE, None, None, rows, 0, rows, True)] if rows else []
-
-
-def _in_none(table: Table, types: Mapping[str, str]) -> str:
-    published = [one.partition for one in table.load.partitions]
-    return f"({within_any(table, published, types)}) IS NOT TRUE"
 
 
 def _mend(
@@ -153,7 +89,8 @@ def _mend(
         delete(table, [one.partition for one in changed], types)
         insert(table, changed, types, table.name, is_new=False)
     if OUTSIDE in differing:
-        table.run(f"DELETE FROM {table.name} WHERE {_in_none(table, types)}")
+        table.run(f"DELETE FROM {table.name} WHERE {in_none(table, types)}")
+    table.adopt()
     checked(table, types)
     gone = ledger.compare(load, known).removed
     write_down(table, Difference(changed, gone, ()))

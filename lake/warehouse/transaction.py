@@ -10,6 +10,7 @@ from lake.config.period import ALL
 from lake.errors import LoadRefused
 from lake.query.sql import identifier, literal
 from lake.warehouse import ledger
+from lake.warehouse.compared import compared
 from lake.warehouse.gained import lacking, missing, with_gained
 from lake.warehouse.ledger import (
     Difference,
@@ -127,6 +128,8 @@ def _carry_out(
 
 def write_down(table: Table, difference: Difference) -> None:
     """Write into the ledger that the table holds the load's commit, after `difference`."""
+    if difference.changed:
+        table.sign()
     for statement in ledger.write(table.home, table.load, difference):
         table.run(statement)
 
@@ -140,19 +143,40 @@ def checked(table: Table, types: Mapping[str, str], beside: Sequence[LedgerRow] 
         beside: what the ledger says of partitions that the load does not ask for.
 
     Raises:
-        LoadRefused: they are not those that were published, as far as their number tells.
+        LoadRefused: they are not those that were published, as far as their number tells, and who
+            wrote them.
     """
     load = table.load
-    total: int = table.run(f"SELECT count(*) FROM {table.name}")[0][0]
+    total, strange = table.counted()
     if load.mode == "replace":
         if total != expected(load, beside):
             refuse_count(table, "", total, expected(load, beside))
+        if strange and load.periods == ALL:
+            _look_at(table, strange, types)
         return total
     found = counts(table, [p.partition for p in load.asked], types)
     for partition, rows in zip(load.asked, found, strict=True):
         if rows < partition.rows or (load.mode == "append" and rows > partition.rows):
             refuse_count(table, partition.partition, rows, partition.rows)
     return total
+
+
+def _look_at(table: Table, strange: int, types: Mapping[str, str]) -> None:
+    """Compare a table in which rows were written by others; they may have restored what was there.
+
+    Raises:
+        LoadRefused: its rows are not those that were published.
+    """
+    load = table.load
+    for one in compared(table, {}, types):
+        if one.missing or one.surplus:
+            raise LoadRefused(
+                f"table {load.table} in {table.warehouse} has {strange} rows that no load wrote,"
+                f" and {shown(table, one.partition)} is not as it was published ({one.missing} rows"
+                f" are missing, {one.surplus} too many): nothing was changed;"
+                f" {ledger.reconcile(load)}"
+            )
+    table.adopt()
 
 
 def expected(load: TableLoad, beside: Sequence[LedgerRow]) -> int:

@@ -89,6 +89,18 @@ class Table(Source, Protocol):
             LoadRefused: the column cannot take what is published, as it is or widened.
         """
 
+    def counted(self) -> tuple[int, int]:
+        """Return how many rows the table has, and of how many it is known that no load wrote them.
+
+        Where that cannot be told, of none.
+        """
+
+    def sign(self) -> None:
+        """Note that what this transaction writes into the table is a load's."""
+
+    def adopt(self) -> None:
+        """Note that what is in the table now is a load's, whoever wrote it."""
+
     def fill(
         self,
         partitions: Iterable[PartitionLoad],

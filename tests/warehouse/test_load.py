@@ -302,7 +302,7 @@ def test_a_name_that_cannot_be_a_table_is_refused(
 ) -> None:
     message = (
         f"{table!r} is no table to load into: write NAME or SCHEMA.NAME in lower-case letters,"
-        " digits and underscores, other than _lake_tables and _lake_loads"
+        " digits and underscores, other than _lake_tables, _lake_loads and _lake_writers"
     )
     with pytest.raises(InvalidName, match=f"^{re.escape(message)}$"):
         load(warehouse.url, publish(1, {"2024-01": [3]}, table=table), root=tmp_path)

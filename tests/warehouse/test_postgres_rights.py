@@ -76,8 +76,8 @@ def test_a_role_that_may_not_write_the_ledger_is_given_the_statement(
         f'ALTER TABLE marts.daily OWNER TO "{role}"', f'GRANT ALL ON SCHEMA marts TO "{role}"'
     )
     statement = (
-        'GRANT SELECT, INSERT, UPDATE, DELETE ON "public"."_lake_loads", "public"."_lake_tables"'
-        f' TO "{role}"'
+        'GRANT SELECT, INSERT, UPDATE, DELETE ON "public"."_lake_loads", "public"."_lake_tables",'
+        f' "public"."_lake_writers" TO "{role}"'
     )
     job = publish(2, {"2024-01": [4]})
     with pytest.raises(
