@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -208,3 +211,33 @@ def test_nothing_lies_at_the_top_that_does_not_belong_there() -> None:
     )
     there = {path.relative_to(ROOT).parts[0] for path in tracked_files()}
     assert there <= {*folders.split(), *files.split()}
+
+
+def test_what_is_imported_is_declared_or_comes_with_what_is() -> None:
+    """A package that only the tests' own tools bring is missing where users install."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    said = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    here = {requirement(found.name): found for found in metadata.distributions()}
+    brought: set[str] = set()
+    left = [requirement(text) for text in said]
+    while left:
+        name = left.pop()
+        if name not in brought:
+            brought.add(name)
+            needs = (here[name].requires or ()) if name in here else ()
+            left += [requirement(text) for text in needs if "extra ==" not in text]
+    owners = metadata.packages_distributions()
+    ours = {"lake", "lake_flows", "flows", "storage_backends"}
+    wrong = [
+        f"{place(path, line)} imports {name}"
+        for path in python_files("lake", "flows", "storage_backends")
+        for line, name in imports(path)
+        if (top := name.split(".")[0]) not in sys.stdlib_module_names | ours
+        and not brought.intersection(map(requirement, owners.get(top, ())))
+    ]
+    assert wrong == []
+
+
+def requirement(text: str) -> str:
+    """Return the name of what is required, as distributions are called."""
+    return re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0].lower().replace("_", "-")

@@ -15,13 +15,13 @@ from lake.catalog.codec import build, plain
 from lake.catalog.state import State as LakeState
 from lake.config import Source
 from lake.config.period import AT_ONCE
-from lake.errors import LakeError, VersionConflict, VersionHeld, raise_all
+from lake.errors import LakeError, SourceIncomplete, VersionConflict, VersionHeld, raise_all
 from lake.lake import Lake
-from lake.landing.land import Absent, Found, commit, stage_all, stage_one
+from lake.landing.land import Absent, Found, stage_all, stage_one
 from lake.landing.newer import is_appended, land_newer
 from lake.landing.order import Landing, Order, Staged
 from lake.landing.plan import plan as planned
-from lake.landing.sources import chosen, declaration, orders
+from lake.landing.sources import chosen, commit_source, declaration, orders, ready
 from lake.landing.stage import Attempt, Known
 from lake.words import size
 from lake_flows import assets
@@ -94,17 +94,17 @@ def land_all(
     plan: bool,
 ) -> None:
     """Land sources, or plan to, in the flow run of this context."""
-    do = _plan if plan else _land
-    do(lake, report, where, wanted, asked, at.isoformat())
+    if plan:
+        _plan(lake, report, wanted, asked, at.isoformat())
+    else:
+        _land(lake, report, where, wanted, asked, at.isoformat())
 
 
-def _plan(
-    lake: Lake, report: Report, where: Where, wanted: list[Source], asked: Asked, at: str
-) -> None:
+def _plan(lake: Lake, report: Report, wanted: list[Source], asked: Asked, at: str) -> None:
     """Say what would be fetched of each source, and how much that is."""
     for source in wanted:
         try:
-            for one in planned(lake.state, _orders(lake, source, asked, at)):
+            for one in planned(lake.state, _orders(lake, ready(source), asked, at)):
                 note = size(one.bytes) if one.bytes is not None else ""
                 report.add(Row("land", one.order.name, one.what, note=note, version=one.version))
                 if one.error:
@@ -173,12 +173,12 @@ def _stage(
         found = outcome(ask_source(where, source, asked, at, return_state=True))
         # What could not be asked is staged: that says why.
         unchanged = [] if isinstance(found, Exception) else found
-    known = {one["partition"] for one in unchanged}
+    known = {one["name"] for one in unchanged}
     said = {"where": where, "source": source, "asked": asked, "at": at}
     futures = [
-        runner.submit(stage_partition, {**said, "partition": text})
-        for text in wanted
-        if text not in known
+        runner.submit(stage_partition, {**said, "name": name})
+        for name in wanted
+        if name not in known
     ]
     return _Staging(unchanged, futures)
 
@@ -195,13 +195,15 @@ def _commit(
             report.fail(found)
         else:
             staged.append(found)
-    if not staged:
+    if not staged and not staging.futures:
         return []
-    landed = outcome(commit_source(where, source, staged, asked, at, return_state=True))
+    landed = outcome(commit_staged(where, source, staged, asked, at, return_state=True))
     if isinstance(landed, Exception):
         report.fail(landed)
         return []
-    return [build(Landing, document) for document in landed]
+    for text in landed["unread"]:
+        report.fail(LakeError(text))
+    return [build(Landing, document) for document in landed["landings"]]
 
 
 def _tell(report: Report, lake: Lake, source: Source, landing: Landing) -> None:
@@ -232,9 +234,7 @@ def ask_source(where: Where, source: str, asked: Asked, at: str) -> list[Documen
     """
     lake, wanted = orders_of(where, source, asked, at)
     there = _landed(lake.state, wanted.values())
-    return [
-        _found(one.order.partition, one.known) for one in planned(lake.state, there) if one.known
-    ]
+    return [_found(one.order.name, one.known) for one in planned(lake.state, there) if one.known]
 
 
 def _landed(state: LakeState, wanted: Collection[Order]) -> list[Order]:
@@ -243,20 +243,28 @@ def _landed(state: LakeState, wanted: Collection[Order]) -> list[Order]:
     return [one for one in wanted if state.partition(one.dataset, one.partition).versions]
 
 
-@step("stage {source} {partition}")
-def stage_partition(where: Where, source: str, partition: str, asked: Asked, at: str) -> Document:
+@step("stage {name}")
+def stage_partition(where: Where, source: str, name: str, asked: Asked, at: str) -> Document:
     """Bring one partition's bytes into the bucket, unless the lake has them; nobody sees them.
 
     Returns:
-        The partition, what was found there (`staged`, `known`, `absent`) and what is known of it.
+        The order's name, what was found there (`staged`, `known`, `absent`) and what is known of
+        it.
+
+    Raises:
+        SourceIncomplete: where a run goes on in another process, its source has it no longer.
     """
     lake, wanted = orders_of(where, source, asked, at)
-    return _found(partition, stage_one(_attempt(lake), lake.state, wanted[partition]))
+    if name not in wanted:
+        raise SourceIncomplete(
+            f"{name} was there when this run began, and is not now: run the flow again"
+        )
+    return _found(name, stage_one(_attempt(lake), lake.state, wanted[name]))
 
 
-def _found(partition: str, found: Found) -> Document:
-    kind = next(name for name, one in KINDS.items() if isinstance(found, one))
-    return {"partition": partition, "kind": kind, "found": plain(found)}
+def _found(name: str, found: Found) -> Document:
+    kind = next(kind for kind, one in KINDS.items() if isinstance(found, one))
+    return {"name": name, "kind": kind, "found": plain(found)}
 
 
 @step("append {source}")
@@ -269,44 +277,42 @@ def append_newer(where: Where, source: str, at: str) -> Document:
 
 
 @step("commit {source}")
-def commit_source(
+def commit_staged(
     where: Where, source: str, staged: list[Document], asked: Asked, at: str
-) -> list[Document]:
+) -> Document:
     """Publish what was staged of one source as one commit.
 
     What an earlier attempt staged is published too, after another look at where it goes. Where it
-    can be published no longer, the same partitions are landed anew.
+    can be published no longer, or the source shows other partitions now, they are landed anew.
+
+    Returns:
+        The `landings`, and what is held and could not be read again (`unread`).
     """
     lake, (_, known) = where.open(), orders_of(where, source, asked, at)
-    told = {one["partition"]: one for one in staged}
+    wanted, declared = list(known.values()), _source(lake, source)
     found: list[tuple[Order, Found]] = [
-        (order, build(KINDS[told[text]["kind"]], told[text]["found"]))
-        for text, order in known.items()
-        if text in told
+        (known[one["name"]], build(KINDS[one["kind"]], one["found"]))
+        for one in staged
+        if one["name"] in known
     ]
-    declared = _source(lake, source)
     try:
-        landings = commit(
-            _attempt(lake),
-            lake.state,
-            found,
-            declare=[declaration(declared)],
-            message=f"land {declared.dataset}",
-        )
+        if len(found) < len(staged):
+            raise VersionConflict(f"{source} shows other partitions than when this run began")
+        landed = commit_source(lake, declared, _attempt(lake), found, wanted=wanted)
     except VersionConflict:
-        landings = _anew(lake, declared, list(known.values()))
-    return [plain(landing) for landing in landings]
+        landed = _anew(lake, declared, wanted)
+    landings, unread = landed
+    return {"landings": [plain(one) for one in landings], "unread": [one.public for one in unread]}
 
 
-def _anew(lake: Lake, source: Source, orders: list[Order]) -> list[Landing]:
+def _anew(lake: Lake, source: Source, wanted: list[Order]) -> tuple[list[Landing], list[LakeError]]:
     """Land what a source was asked for at the time of this run, from where the lake is now."""
     lake.refresh()
     attempt = _attempt(lake)
-    found, errors = stage_all(attempt, lake.state, orders, force=False)
-    said, message = [declaration(source)], f"land {source.dataset}"
-    landings = commit(attempt, lake.state, found, declare=said, message=message)
+    found, errors = stage_all(attempt, lake.state, wanted, force=False)
+    landed = commit_source(lake, source, attempt, found, wanted=wanted)
     raise_all(errors)
-    return landings
+    return landed
 
 
 def _attempt(lake: Lake) -> Attempt:
@@ -314,12 +320,12 @@ def _attempt(lake: Lake) -> Attempt:
 
 
 def _source(lake: Lake, name: str) -> Source:
-    return chosen(lake, [name])[0]
+    return ready(chosen(lake, [name])[0])
 
 
 @lru_cache(maxsize=1024)
 def orders_of(where: Where, source: str, asked: Asked, at: str) -> tuple[Lake, dict[str, Order]]:
-    """Return what a source is asked for, by partition, and the lake as it was found then.
+    """Return what a source is asked for, by name, and the lake as it was found then.
 
     Kept in this process, for all sources of a run: URLs may hold secrets, so tasks are told names,
     and look them up here. That the lake has moved on meanwhile is for the commit to see, which
@@ -328,7 +334,7 @@ def orders_of(where: Where, source: str, asked: Asked, at: str) -> tuple[Lake, d
     lake = _as_found(where, at)
     found = _orders(lake, _source(lake, source), asked, at)
     lake.state.prefetch((order.dataset, order.partition) for order in found)
-    return lake, {order.partition: order for order in found}
+    return lake, {order.name: order for order in found}
 
 
 @lru_cache(maxsize=1)

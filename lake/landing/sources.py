@@ -15,7 +15,7 @@ from lake.config.source import is_python
 from lake.config.table import Table
 from lake.config.types import AS_IT_COMES, Reading
 from lake.errors import LakeError, NoSuchSource, raise_all
-from lake.landing.land import Told, commit, held, stage_all
+from lake.landing.land import Found, Told, commit, held, stage_all
 from lake.landing.newer import database_order, is_appended, land_newer
 from lake.landing.order import Landing, Order
 from lake.landing.reread import held_orders
@@ -169,7 +169,7 @@ def land_source(
     told: Told | None = None,
 ) -> tuple[list[Landing], list[LakeError]]:
     """Land one source as one commit; return what came of it, and what failed."""
-    source = _loaded(source)
+    source = ready(source)
     if is_appended(source):
         landing = land_newer(lake, source, declaration(source), force=force)
         if told:
@@ -178,6 +178,36 @@ def land_source(
     attempt = Attempt(lake.log, lake.new_id(), lake.run, later=lake.later)
     wanted = orders(lake, source, since=since, until=until)
     found, errors = stage_all(attempt, lake.state, wanted, force=force, at_once=at_once)
+    landings, unread = commit_source(
+        lake, source, attempt, found, wanted=wanted, force=force, told=told
+    )
+    return landings, [*errors, *unread, *held(landings)]
+
+
+def commit_source(
+    lake: "Lake",
+    source: Source,
+    attempt: Attempt,
+    found: Sequence[tuple[Order, Found]],
+    *,
+    wanted: Sequence[Order],
+    force: bool = False,
+    told: Told | None = None,
+) -> tuple[list[Landing], list[LakeError]]:
+    """Publish what was staged of a source as one commit, with what it held back and now fits.
+
+    Args:
+        lake: the lake.
+        source: as `ready` returns it.
+        attempt: whose commit it is.
+        found: what was staged.
+        wanted: all that the source was asked for.
+        force: see `stage_all`.
+        told: hears of each landing.
+
+    Returns:
+        What came of each order, and what is held and could not be read again.
+    """
     asked = {order.partition for order in wanted}
     again, unread = held_orders(lake, source, attempt, but=asked)
     landings = commit(
@@ -189,10 +219,10 @@ def land_source(
         message=f"land {source.dataset}",
         told=told or (lambda landing: None),
     )
-    return landings, [*errors, *unread, *held(landings)]
+    return landings, unread
 
 
-def _loaded(source: Source) -> Source:
+def ready(source: Source) -> Source:
     """Return a source with the key that its Python says, if it is Python.
 
     What lies beside `lake.toml` is found, behind everything that is installed.

@@ -30,7 +30,7 @@ from lake.catalog.publish import Draft, publish
 from lake.errors import SeveralFailed, StoreRefused, StoreUnavailable
 from lake.opening import init, open_lake
 from lake_flows.elt import elt, main
-from lake_flows.land import commit_source, land, orders_of, stage_partition
+from lake_flows.land import commit_staged, land, orders_of, stage_partition
 from lake_flows.maintain import maintain
 from lake_flows.step import is_transient
 from lake_flows.where import Asked, Where
@@ -180,7 +180,7 @@ def test_a_run_that_is_tried_again_publishes_what_its_earlier_attempt_staged(
 ) -> None:
     project.server.script(FEBRUARY, Hang())
     script = f"from lake_flows.land import land; land(project={project.folder!r})"
-    _killed_when("stage trips month=2024-01' - Finished", ["-c", script], prefect_server)
+    _killed_when("stage raw.trips/month=2024-01' - Finished", ["-c", script], prefect_server)
     assert project.messages() == []
     state = _tried_again("land")
     assert state.is_completed(), state.message
@@ -300,12 +300,12 @@ def test_a_source_is_landed_anew_for_the_periods_of_the_run(
         stage_partition.fn(where, "trips", month, Asked(), at)
         for month in orders_of(where, "trips", Asked(), at)[1]
     ]
-    assert [one["partition"] for one in known] == ["month=2024-01", "month=2024-02"]
+    assert [one["name"] for one in known] == ["raw.trips/month=2024-01", "raw.trips/month=2024-02"]
     lake = project.lake()
     doom = Doom(tuple(file["key"] for one in known for file in one["found"]["files"]))
     publish(lake.log, lake.state, lambda state: Draft((doom,)), commit_id=lake.new_id())
-    landed = commit_source.fn(where, "trips", known, Asked(), at)
-    assert [one["outcome"] for one in landed] == ["landed", "landed"]
+    landed = commit_staged.fn(where, "trips", known, Asked(), at)
+    assert [one["outcome"] for one in landed["landings"]] == ["landed", "landed"]
     paths = {request.path for request in project.server.requests}
     assert paths == {JANUARY, FEBRUARY}
 
