@@ -40,6 +40,11 @@ class LakeError(Exception):
         self._public = public
         return self
 
+    def hush(self) -> Self:
+        """Say nothing but the public message from now on, whoever asks; return it."""
+        self.args = (self.public,)
+        return self
+
 
 class InvalidName(LakeError, ValueError):
     """A dataset, partition, column or tag name that cannot be one."""
@@ -232,6 +237,18 @@ class SeveralFailed(LakeError, RuntimeError):
     def __init__(self, errors: "list[LakeError]") -> None:
         super().__init__("; ".join(dict.fromkeys(str(error) for error in errors)))
         self.errors = errors
+
+    @property
+    def public(self) -> str:
+        """What all of them say without values of the data."""
+        return "; ".join(dict.fromkeys(error.public for error in self.errors))
+
+    def hush(self) -> Self:
+        """Say nothing but the public messages from now on, nor let any of them say more."""
+        super().hush()
+        for error in self.errors:
+            error.hush()
+        return self
 
 
 def raise_all(errors: Sequence[LakeError]) -> None:

@@ -1,12 +1,14 @@
 """What of a failed check may leave the lake: its first rows, unless they speak of people."""
 
 from dataclasses import replace
+from itertools import chain
 
 from lake.lake import Lake
 from lake.landing.sources import sources
 from lake.models import graph
 from lake.models.make import ModelRun
 from lake.models.project import project, reads_of
+from lake.schema.admit import crowd
 from lake.words import short
 from lake_flows.page import CELL
 from lake_flows.report import Failing
@@ -34,12 +36,10 @@ def _is_personal(lake: Lake, model: str) -> bool:
     found = project(lake)
     above = {model, *graph.upstream(found.reads(), [model])}
     read = {name for one in above for name in reads_of(found.nodes[one])}
-    return any(
-        column.personal
-        for source in sources(lake).values()
-        if source.dataset in read
-        for column in source.columns.values()
-    )
+    # What was landed stays personal, also where its source is declared no longer.
+    landed = (crowd(lake.state, name).declared for name in read & lake.state.datasets.keys())
+    said = (source.columns for source in sources(lake).values() if source.dataset in read)
+    return any(column.personal for columns in chain(landed, said) for column in columns.values())
 
 
 def _text(value: object) -> str:

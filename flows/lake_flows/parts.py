@@ -16,7 +16,7 @@ from lake.models.project import Node
 from lake.models.run import build_part, due_parts
 from lake_flows.cluster import Workers, how_it_died, memory_here
 from lake_flows.report import public
-from lake_flows.step import DELAYS_S, RETRIES, may_pass
+from lake_flows.step import DELAYS_S, RETRIES, hushed, may_pass
 from lake_flows.where import Asked, Where
 
 Document: TypeAlias = dict[str, Any]
@@ -84,6 +84,7 @@ def _outcome(workers: Workers, future: PrefectFuture[Any], what: str) -> Documen
     retry_delay_seconds=DELAYS_S,
     retry_condition_fn=may_pass,
 )
+@hushed
 def build_on_worker(
     where: Where, pinned: int, model: str, scope: str, before: list[Document], cluster: str
 ) -> Document:

@@ -138,7 +138,7 @@ def summary(rows: Iterable[Row]) -> str:
 
 
 def public(error: Exception) -> str:
-    """Return what failed without values of the data: what Prefect keeps, many can read."""
+    """Return what failed without values of the data, as far as the lake's own errors go."""
     return "; ".join(_sentences(error))
 
 

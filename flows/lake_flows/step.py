@@ -1,14 +1,17 @@
 """What all tasks have in common: small results that are kept, retries where they are safe."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import duckdb
 from prefect import Task, task
 from prefect.cache_policies import INPUTS, TASK_SOURCE
 from prefect.client.schemas.objects import State, TaskRun
 
 from lake.errors import (
     CommitUnknown,
+    LakeError,
     SeveralFailed,
     SourceIncomplete,
     StoreRefused,
@@ -41,7 +44,7 @@ def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
     must be JSON. What fails is raised: Prefect would keep a `Failed` state that a task returns,
     and take it for done the next time.
     """
-    return task(
+    made = task(
         task_run_name=name,
         persist_result=True,
         result_serializer="json",
@@ -52,6 +55,24 @@ def step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
         retry_jitter_factor=0.5,
         retry_condition_fn=may_pass,
     )
+    return lambda function: made(hushed(function))
+
+
+def hushed(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a task fail without values of the data: Prefect keeps what its error says."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except LakeError as error:
+            raise error.hush() from None
+        except duckdb.Error as error:
+            raise LakeError(
+                f"DuckDB failed ({type(error).__name__}): the verb of `lake` by hand shows at what"
+            ) from None
+
+    return run
 
 
 def may_pass(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:

@@ -37,7 +37,12 @@ def prefect_server() -> Iterator[PrefectServer]:
     """`lake server`, on a PostgreSQL of its own; what this process runs is told of it."""
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    with tempfile.TemporaryDirectory(prefix="clearlake-") as folder, started(folder) as server:
+    # What is said of somebody else's PostgreSQL is not meant for its own.
+    away = {"PGPORT": "1", "PGHOST": "nowhere.example", "PGDATABASE": "other"}
+    with (
+        tempfile.TemporaryDirectory(prefix="clearlake-") as folder,
+        started(folder, **away) as server,
+    ):
         told = {PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: server.auth}
         with temporary_settings(told):
             yield server

@@ -195,3 +195,18 @@ def test_a_server_that_cannot_be_asked_is_one_line_and_elt_works_without_it(
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert main(["elt"]) == 0
     assert project.loaded() == [("2024-01", 2, 30), ("2024-02", 1, 5)]
+
+
+@pytest.mark.parametrize("address", ["ftp://x/y", "no address", "https:///hook", "http://[::1"])
+def test_an_address_that_no_alert_can_go_to_is_refused_and_not_said(
+    deploy: Deploy,
+    says: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+) -> None:
+    says(HOURLY + '[alerts]\nwebhook = "${ALERT_WEBHOOK}"\n')
+    monkeypatch.setenv("ALERT_WEBHOOK", address)
+    code, _, err = deploy("--plan")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "[alerts] webhook holds no http:// or https:// address: correct it" in err
+    assert address not in err

@@ -29,7 +29,7 @@ def there(path: str) -> DeploymentResponse:
         return client.read_deployment_by_name(path)
 
 
-def patched(path: str, **fields: Any) -> None:
+def patched(path: str, /, **fields: Any) -> None:
     """Change a deployment as the UI does."""
     with get_client(sync_client=True) as client:
         where = {"id": there(path).id}
@@ -52,6 +52,7 @@ def test_deployments_are_made_once_and_without_a_change_nothing_is_written(
         "table revenue  declared in the log\ntable places  declared in the log\n"
         f"elt/{name}  created: schedule cron 0 6 * * * Europe/Paris, pool {pool}\n"
         f"land/{name}-hourly  created: schedule every 1:00:00 UTC\n",
+        f"land/{name}-hourly names no work_pool: `lake deploy --serve` runs it\n"
         f"no worker polls the work pool {pool}: `prefect worker start --pool {pool}` starts one\n",
     )
     found = there(f"elt/{name}")
@@ -105,7 +106,7 @@ def test_two_that_remove_the_same_are_both_content(
 
     monkeypatch.setattr(deploy_module, "steps", outrun)
     code, out, err = deploy()
-    assert (code, err) == (0, "")
+    assert (code, err.count("\n")) == (0, 1)
     assert f"land/{name}-hourly  removed\n" in out
 
 
@@ -123,6 +124,56 @@ def test_what_a_run_does_at_its_limit_is_shown_where_a_person_changed_it(
     says(HOURLY)
     assert "concurrency_limit 1 → none; concurrency_options " in deploy()[1]
     assert deploy()[1] == f"{path}  unchanged\n"
+
+
+def test_what_would_run_before_our_flow_or_elsewhere_is_shown_and_taken_out(
+    deploy: Deploy, says: Callable[[str], None], name: str, pool: str
+) -> None:
+    says(NIGHTLY)
+    deploy()
+    path = f"elt/{name}"
+    step = {"prefect.deployments.steps.run_shell_script": {"script": "echo hi"}}
+    patched(path, pull_steps=[step], path="/tmp", work_queue_name="q2")
+    plan = deploy("--plan")[1]
+    assert "pull_steps [{'prefect.deployments.steps.run_shell_script'" in plan
+    assert "path /tmp → none" in plan
+    assert "work_queue_name q2 → default" in plan
+    assert deploy()[0] == 0
+    found = there(path)
+    assert (found.pull_steps, found.path, found.work_queue_name) == (None, None, "default")
+    assert deploy("--plan")[1] == f"{path}  unchanged\n"
+
+
+def test_another_address_of_a_webhook_is_shown_without_being_said(
+    project: Project,
+    deploy: Deploy,
+    says: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    says(HOURLY + '[alerts]\nwebhook = "${ALERT_WEBHOOK}"\n')
+    block = f"block webhook/lake-webhook-{project.lake().log.identity.id}"
+    for address, what, done in (("one", "create", "created"), ("two", "change", "changed")):
+        monkeypatch.setenv("ALERT_WEBHOOK", f"https://example.com/{address}")
+        assert f"{block}  {what}\n" in deploy("--plan")[1]
+        code, out, _ = deploy()
+        assert (code, f"{block}  {done}\n" in out, "example.com" in out) == (0, True, False)
+        assert block not in deploy("--plan")[1]
+
+
+def test_a_schedule_that_somebody_named_is_put_back(
+    deploy: Deploy, says: Callable[[str], None], name: str
+) -> None:
+    says(HOURLY)
+    deploy()
+    path = f"land/{name}-hourly"
+    own = there(path).schedules[0].schedule.model_dump(mode="json")
+    with get_client(sync_client=True) as client:
+        client.delete_deployment_schedule(there(path).id, there(path).schedules[0].id)
+    patched(path, schedules=[{"schedule": own, "slug": "me", "parameters": {"until": "2019-01"}}])
+    assert there(path).schedules[0].slug == "me"
+    assert "with {'until': '2019-01'} → every 1:00:00 UTC" in deploy("--plan")[1]
+    assert deploy()[0] == 0
+    assert deploy("--plan")[1] == f"{path}  unchanged\n"
 
 
 def test_a_plan_shows_field_by_field_what_was_changed_here_or_by_hand(

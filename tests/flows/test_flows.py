@@ -278,12 +278,24 @@ columns.name = { personal = true }
         '-- /// lake\n-- partition_by = "month"\n-- reads.z = "same"\n-- ///\n'
         "SELECT '2031-12' AS month, name FROM raw.z\n"
     )
+    (project.root / "rows_of.py").write_text(
+        "import lake\n\n@lake.source\ndef people():\n    yield {'id': 1}\n"
+        "    raise ValueError('bad row Jorrocks-5501')\n"
+    )
+    made = '[sources.made]\nurl = "python:rows_of:people"\n'
+    path.write_text(path.read_text().replace("[warehouse]", f"{made}[warehouse]", 1))
     state = elt(project=project.folder, return_state=True)
+    assert re.search("ValueError", state.message or ""), state.message
     assert re.search("check no_q found 1 row", state.message or ""), state.message
     assert re.search("1 row lies outside of month=2024-01, which it builds;", state.message or "")
+    # What was landed as personal stays so without its source.
+    path.write_text(path.read_text().replace(people, ""))
+    state = elt(project=project.folder, return_state=True)
+    assert re.search("check no_q found 1 row", state.message or ""), state.message
     APILogHandler().flush()
     kept = prefect_server.kept()
     assert b"check no_q found 1 row" in kept
+    assert b"Jorrocks-5501" not in kept
     assert b"1 row lies outside of month=2024-01" in kept
     assert (b"Quimby-8417" in kept, b"Zebulon-3925" in kept) == (False, False)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from lake.operations.verify import verify
 from lake_flows import zombies
 from lake_flows.elt import main as main_of_elt
 from lake_flows.land import land
+from lake_flows.server import ServerFailed, auth_string
 from tests.databases import Shop
 from tests.faults.proxy import Proxy, Rule
 from tests.flows.prefect_server import LAKE, PrefectServer, started
@@ -236,6 +238,19 @@ def test_the_password_is_its_owner_s_and_a_port_that_is_taken_is_one_line(
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: 127.0.0.1:{port} cannot be listened on (")
+
+
+def test_a_password_is_made_once_however_many_start(tmp_path: Path) -> None:
+    for number in range(50):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with ThreadPoolExecutor(8) as pool:
+            found = set(pool.map(auth_string, [folder] * 8))
+        assert len(found) == 1
+        assert {path.name for path in folder.iterdir()} == {"auth"}
+    (tmp_path / "0" / "auth").write_text("")
+    with pytest.raises(ServerFailed, match=r"auth holds no password: delete it, and the next"):
+        auth_string(tmp_path / "0")
 
 
 def test_the_server_of_the_compose_file_is_equipped_alike(shop: Shop) -> None:

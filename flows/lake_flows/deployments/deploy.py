@@ -98,13 +98,13 @@ async def _alarms(
     is_plan: bool,
 ) -> list[automations.Step]:
     """Bring the automations up to date that tell of the lake's runs."""
-    there = await sinks.webhooks(client, lake_id, config.alerts, is_plan=is_plan)
+    there, blocks = await sinks.webhooks(client, lake_id, config.alerts, is_plan=is_plan)
     mails = [one for one, path in ids.items() if path.startswith(f"{MAIL}/")]
     there += [sinks.mail(one) for one in mails if config.alerts.email]
     found = await alarms.alarms(client, lake_id, config, there, ids.keys() - set(mails))
     if not is_plan:
         await _together(automations.do(client, one) for one in found)
-    return found
+    return [*blocks, *found]
 
 
 def _resumed(step: Step, names: Sequence[str]) -> Step:
@@ -158,6 +158,9 @@ async def _change(client: PrefectClient, there: Kept, step: Step) -> None:
     if "schedules" in fields or is_resumed:
         after = fields.get("schedules", there.fields["schedules"])
         fields["schedules"] = _schedules(after, is_active=is_resumed or not there.paused)
+        for one in there.slugged:
+            with unless_gone():
+                await client.delete_deployment_schedule(UUID(there.id), one)
     if is_resumed:
         fields["paused"] = False
     where = {"id": there.id}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
@@ -11,7 +12,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from lake.errors import InvalidConfig
 from lake.words import short
 from lake_flows.deployments import schedule
-from lake_flows.deployments.wanted import MADE, WAITS, Wanted
+from lake_flows.deployments.wanted import MADE, NOTHING_ELSE, WAITS, Wanted
 
 LABEL = "clearlake.lake"
 """The label that tells whose a deployment is, by the lake's id; nobody edits it by hand."""
@@ -22,7 +23,11 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A deployment as the server keeps it, in the form that `Wanted` has."""
+    """A deployment as the server keeps it, in the form that `Wanted` has.
+
+    Attributes:
+        slugged: the schedules that somebody gave a name, which the server replaces by it only.
+    """
 
     id: str
     flow: str
@@ -30,6 +35,7 @@ class Kept:
     lake: str
     paused: bool
     fields: Mapping[str, Any]
+    slugged: tuple[UUID, ...] = ()
 
     @property
     def path(self) -> str:
@@ -97,11 +103,14 @@ def _kept(one: DeploymentResponse, flow: str) -> Kept:
         "concurrency_limit": limit.limit if limit else None,
         "concurrency_options": _options(one) if limit else None,
         "work_pool_name": one.work_pool_name,
+        "work_queue_name": one.work_queue_name if one.work_pool_name else None,
         "job_variables": one.job_variables,
         "schedules": [schedule.found(each) for each in schedules],
+        **{key: getattr(one, key) or None for key in NOTHING_ELSE},
     }
     lake = str((one.labels or {}).get(LABEL, ""))
-    return Kept(str(one.id), flow, one.name, lake, one.paused or is_stopped, fields)
+    slugged = tuple(each.id for each in one.schedules if each.slug)
+    return Kept(str(one.id), flow, one.name, lake, one.paused or is_stopped, fields, slugged)
 
 
 def _options(one: DeploymentResponse) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from prefect.blocks.webhook import Webhook
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 
 from lake.config import Alerts, expand, is_named
 from lake.errors import InvalidConfig
+from lake_flows.automations import Step, What
 
 _JSON = SecretDict({"Content-Type": "application/json"})
 _ESCAPED = "replace('&', '&amp;') | replace('<', '&lt;') | replace('>', '&gt;')"
@@ -43,8 +45,10 @@ Sink: TypeAlias = Callable[[Words], ActionTypes]
 
 async def webhooks(
     client: PrefectClient, lake_id: str, alerts: Alerts, *, is_plan: bool
-) -> list[Sink]:
-    """Return the sinks that the server calls by itself; their addresses lie in its blocks.
+) -> tuple[list[Sink], list[Step]]:
+    """Return the sinks that the server calls by itself, and what became of their addresses.
+
+    These lie in the server's blocks; no step says what they are.
 
     Args:
         client: asks the server.
@@ -53,17 +57,31 @@ async def webhooks(
         is_plan: write nothing.
 
     Raises:
-        InvalidConfig: a variable is not set, or there is no such block.
+        InvalidConfig: a variable is not set or holds no address, or there is no such block.
     """
     said = {"webhook": alerts.webhook, "slack": alerts.slack}
     sinks: list[Sink] = []
+    steps: list[Step] = []
     for key, url in said.items():
         if url:
             name = url.removeprefix("block:") if is_named(url) else f"lake-{key}-{slug(lake_id)}"
-            wanted = None if is_named(url) else expand(url, os.environ)
-            block = await _block(client, name, wanted, is_plan=is_plan)
+            wanted = None if is_named(url) else _address(key, expand(url, os.environ))
+            block, what = await _block(client, name, wanted, is_plan=is_plan)
             sinks.append(partial(_call, block, _PAYLOADS[key]))
-    return sinks
+            steps.append(Step(what, f"block webhook/{name}"))
+    return sinks, [step for step in steps if step.what != "unchanged"]
+
+
+def _address(key: str, url: str) -> str:
+    """Return the address of a webhook, if it is one; it may be a secret, so no message says it."""
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise InvalidConfig(f"[alerts] {key} holds no http:// or https:// address: correct it")
+    return url
 
 
 def slug(lake_id: str) -> str:
@@ -71,7 +89,9 @@ def slug(lake_id: str) -> str:
     return re.sub("[^a-z0-9]+", "-", lake_id.lower()).strip("-")
 
 
-async def _block(client: PrefectClient, name: str, url: str | None, *, is_plan: bool) -> UUID:
+async def _block(
+    client: PrefectClient, name: str, url: str | None, *, is_plan: bool
+) -> tuple[UUID, What]:
     """Keep a URL in a block of the server, if one is given; return the block's id."""
     try:
         kept = await client.read_block_document_by_name(name, "webhook", include_secrets=True)
@@ -83,11 +103,12 @@ async def _block(client: PrefectClient, name: str, url: str | None, *, is_plan: 
             ) from exc
         kept = None
     if kept and (url is None or kept.data.get("url") == url):
-        return kept.id
+        return kept.id, "unchanged"
+    what: What = "change" if kept else "create"
     if is_plan:
-        return kept.id if kept else UUID(int=0)
+        return kept.id if kept else UUID(int=0), what
     block = Webhook(url=SecretStr(url or ""), headers=_JSON)
-    return await block.asave(name, overwrite=True, client=client)
+    return await block.asave(name, overwrite=True, client=client), what
 
 
 def _call(block: UUID, payload: Callable[[Words], str], words: Words) -> ActionTypes:

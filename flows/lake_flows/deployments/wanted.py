@@ -29,6 +29,10 @@ MADE = (*FLOWS, MAIL)
 """The flows that deployments of ours run."""
 WAITS = {"collision_strategy": "ENQUEUE"}
 """What a run does that finds its deployment's limit reached."""
+NOTHING_ELSE = dict.fromkeys(
+    ("pull_steps", "path", "storage_document_id", "infrastructure_document_id")
+)
+"""What would run or fetch something before our flow, which a worker has installed."""
 _NOT_IN_NAMES = frozenset("/%&<>")
 _ASKED = ("since", "until", "timezone", "at_once")
 PARAMETERS_BYTES = 512 * 1024
@@ -110,10 +114,11 @@ def wanted(
 
 
 def _mailing(mail: Mail | None, place: Place, beside: Sequence[Wanted]) -> Iterator[Wanted]:
-    """Give the deployment that mails alerts: the workers of the first other one run it."""
+    """Give the deployment that mails alerts; the first pool of the others has workers for it."""
     if mail is None:
         return
-    pool = beside[0].fields["work_pool_name"]
+    pools = [one.fields["work_pool_name"] for one in beside]
+    pool = next(filter(None, pools), None)
     said = Deployment(
         flow=MAIL,
         parameters={
@@ -152,8 +157,10 @@ def _fields(
         "concurrency_limit": said.concurrency_limit or None,
         "concurrency_options": WAITS if said.concurrency_limit else None,
         "work_pool_name": pool,
+        "work_queue_name": "default" if pool else None,
         "job_variables": _job_variables(said) if pool else {},
         "schedules": schedules,
+        **NOTHING_ELSE,
     }
 
 

@@ -150,18 +150,7 @@ def _told(step: "Step") -> str:
 def _warn(lake: "Lake", done: "Deployed", *, is_served: bool) -> None:
     """Say what keeps a deployment from running."""
     for step in done.steps:
-        if step.paused:
-            name = step.path.partition("/")[2]
-            talk(
-                f"{step.path} was paused in Prefect, and stays so: `lake deploy --resume {name}`"
-                " starts it"
-            )
-        for change in step.changes:
-            if is_served and change.field == "work_pool_name" and change.before:
-                talk(
-                    f"{step.path} is taken from the work pool {change.before}: its workers run it"
-                    " again after `lake deploy` without --serve"
-                )
+        _warn_of(step, is_served=is_served)
     for pool in done.unwatched:
         talk(
             f"no worker polls the work pool {pool}: `prefect worker start --pool {pool}` starts one"
@@ -173,6 +162,24 @@ def _warn(lake: "Lake", done: "Deployed", *, is_served: bool) -> None:
             and not source.url.startswith(("/", "$", "python:"))
         ):
             talk(f"source {name} has a relative path: a worker looks below its own folder")
+
+
+def _warn_of(step: "Step", *, is_served: bool) -> None:
+    if step.paused:
+        name = step.path.partition("/")[2]
+        talk(
+            f"{step.path} was paused in Prefect, and stays so: `lake deploy --resume {name}`"
+            " starts it"
+        )
+    pool = step.wanted.fields["work_pool_name"] if step.wanted else ""
+    if step.what == "create" and pool is None and not is_served:
+        talk(f"{step.path} names no work_pool: `lake deploy --serve` runs it")
+    for change in step.changes:
+        if is_served and change.field == "work_pool_name" and change.before:
+            talk(
+                f"{step.path} is taken from the work pool {change.before}: its workers run it"
+                " again after `lake deploy` without --serve"
+            )
 
 
 def _serve(done: "Deployed") -> None:
