@@ -30,12 +30,13 @@ from lake.lake import Lake
 from lake.landing.sources import chosen, sources
 from lake_flows.alerting import heard
 from lake_flows.api import reach, unless_lost
+from lake_flows.cluster import address
 from lake_flows.land import due, land_all
 from lake_flows.load import load_all
 from lake_flows.report import Report
 from lake_flows.reported import reported
 from lake_flows.transform import transform_all
-from lake_flows.where import Asked, Where, here, warehouse_named
+from lake_flows.where import Asked, Where, here, no_secret, warehouse_named
 
 # Of the temporary server, which runs where none is configured.
 OWN_SERVER = {
@@ -112,6 +113,11 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--plan", action="store_true")
     given = vars(parser.parse_args(words))
     try:
+        # Before Prefect gets to know it: what it is told once it keeps.
+        no_secret("lake", given["lake"])
+        no_secret("warehouse", given["warehouse"])
+        if given["runner"]:
+            address(given["runner"])
         asyncio.run(reach())
         with _ended_by_term(), temporary_settings(OWN_SERVER), unless_lost():
             state = elt(**given, return_state=True)

@@ -55,7 +55,7 @@ def here(lake: str | None, env: str | None, project: str | None) -> Where:
     Raises:
         InvalidConfig: the URL holds a secret.
     """
-    _check("lake", lake)
+    no_secret("lake", lake)
     return Where(lake, env, project, str(flow_run.root_flow_run_id))
 
 
@@ -77,15 +77,20 @@ def warehouse_named(text: str | None) -> str | None:
     Raises:
         InvalidConfig: it does, and Prefect keeps parameters.
     """
-    _check("warehouse", text)
+    no_secret("warehouse", text)
     return text
 
 
-def _check(name: str, text: str | None) -> None:
+def no_secret(name: str, text: str | None) -> None:
+    """Refuse a parameter that holds a secret.
+
+    Raises:
+        InvalidConfig: it does.
+    """
     if any(literal_secrets({name: text or ""})):
         raise InvalidConfig(
-            f"the parameter {name} holds a secret, which Prefect now keeps: change that secret, and"
-            " name it by ${NAME} or block:NAME"
+            f"the parameter {name} holds a secret, which Prefect keeps once it is told:"
+            " change that secret, and name it by ${NAME} or block:NAME"
         )
 
 

@@ -151,11 +151,25 @@ def scheduled(deployment: str) -> FlowRun | None:
     return runs[0] if runs else None
 
 
+def test_an_address_that_is_refused_is_told_and_nobody_gets_a_mail_twice() -> None:
+    with mailbox() as (port, messages):
+        server, to = f"smtp://127.0.0.1:{port}", ["a@example.com", "gone@example.com"]
+        state = alert("s", "t", to, "lake@example.com", server, return_state=True)
+        assert state.is_failed()
+        assert f"the mail server {server} did not take the message (refused: gone@" in str(
+            state.message
+        )
+        assert len(messages) == 1
+        state = alert("s", "t", to[:1], "lake@example.com", server, return_state=True)
+        assert (state.is_completed(), len(messages)) == (True, 2)
+
+
 @pytest.mark.parametrize(
     ("server", "said"),
     [
         ("smtp://127.0.0.1:9", "the mail server smtp://127.0.0.1:9 did not take the message"),
         ("smtp://me:hunter2@127.0.0.1:9", "server holds a password, which Prefect now keeps"),
+        ("smtp://mail.example:port", "cannot be asked (Port could not be cast"),
     ],
 )
 def test_what_cannot_be_mailed_says_so(

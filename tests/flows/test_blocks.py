@@ -317,7 +317,7 @@ def test_credentials_that_are_half_filled_or_of_another_cloud_are_refused(
 def test_a_secret_in_a_parameter_fails_the_run(project: Project) -> None:
     state = land(lake="s3://me:hush-9@bucket/x", project=project.folder, return_state=True)
     assert state.is_failed()
-    assert "holds a secret, which Prefect now keeps" in (state.message or "")
+    assert "holds a secret, which Prefect keeps" in (state.message or "")
     assert "hush-9" not in (state.message or "")
 
 
