@@ -119,6 +119,53 @@ def test_every_type_keeps_its_values(shop: Shop, said: dict[str, object]) -> Non
     assert set(nothing) == {None}
 
 
+@pytest.mark.parametrize("said", [{}, {"query": "SELECT id, p, d, row(id, NULL) AS r FROM orders"}])
+def test_a_composite_whose_fields_are_null_is_none_itself(
+    shop: Shop, said: dict[str, object]
+) -> None:
+    shop.run(
+        "CREATE TYPE pair AS (a int, b text)",
+        "CREATE DOMAIN couple AS pair",
+        "CREATE TABLE orders (id int, p pair, d couple)",
+        "INSERT INTO orders VALUES (1, ROW(1, NULL), ROW(NULL, 'x')), (2, ROW(NULL, NULL), NULL)",
+    )
+    lk = shop.lake(**said)
+    landed(lk)
+    records = (["(1,)"], ["(2,)"]) if said else ([], [])
+    assert rows(lk) == [(1, "(1,)", "(,x)", *records[0]), (2, "(,)", None, *records[1])]
+
+
+NAMES = ["bool", "int8", "date", "uuid", "json", "text", "time", "money", "numeric", "bytea", "oid"]
+
+
+@pytest.mark.parametrize("said", [{}, {"query": "SELECT * FROM orders"}])
+def test_a_type_of_ones_own_with_a_built_in_name_is_what_it_is(
+    shop: Shop, said: dict[str, object]
+) -> None:
+    shop.run(
+        "CREATE SCHEMA own",
+        *(f"CREATE TYPE own.{name} AS ENUM ('sad', 'glad')" for name in NAMES),
+        "CREATE TYPE own.int4 AS (a pg_catalog.int4)",
+        f"CREATE TABLE orders ({', '.join(f'{name} own.{name}' for name in (*NAMES, 'int4'))},"
+        " several own.int8[], pairs own.int4[])",
+        f"INSERT INTO orders VALUES ({', '.join(['$$glad$$'] * len(NAMES))}, ROW(7),"
+        " '{sad,glad}', ARRAY[ROW(7)::own.int4])",
+    )
+    lk = shop.lake(**said)
+    landed(lk)
+    assert rows(lk) == [(*["glad"] * len(NAMES), "(7)", "{sad,glad}", "{(7)}")]
+
+
+@pytest.mark.parametrize("value", ["-infinity", "infinity"])
+def test_a_small_table_that_is_read_a_second_time_lands(shop: Shop, value: str) -> None:
+    shop.run(
+        "CREATE TABLE orders (id int, ts timestamp)", f"INSERT INTO orders VALUES (1, '{value}')"
+    )
+    lk = shop.lake()
+    landed(lk)
+    assert rows(lk) == [(1, value)]
+
+
 def test_a_table_of_plain_columns_is_scanned_to_the_same_values(shop: Shop) -> None:
     plain = [one for one in EXACT if one[0] in PLAIN and one[2] != "VARCHAR"]
     columns = ", ".join(f"c{n} {kind}" for n, (kind, *_) in enumerate(plain))

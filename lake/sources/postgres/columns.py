@@ -26,6 +26,13 @@ _ELEMENTS = {
     "varchar": "VARCHAR",
     "uuid": "UUID",
 }
+# A type of somebody's own may have the name of one of PostgreSQL's, which says nothing of it.
+_TYPES = """
+SELECT t.oid, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname ELSE '' END,
+  t.typcategory,
+  CASE WHEN e.typnamespace = 'pg_catalog'::regnamespace THEN e.typname END
+FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = ANY(%s)
+"""
 _DIGITS = 38
 # A numeric of so many digits is the double that DuckDB's scanner makes of it, rounded: that is
 # within 2^-50 of it, and the number without its point is less than 2^50. Zeros at the end do not
@@ -42,7 +49,7 @@ class Column:
     """One column and its way out.
 
     Attributes:
-        type: PostgreSQL's, that of a domain the one below it.
+        type: PostgreSQL's, that of a domain the one below it; `""` for what is not built in.
         taken: the expression that the server gives; `made` what DuckDB makes of it.
         element: of an array.
         digits: of a numeric with limits, and how many of them behind the point.
@@ -90,8 +97,7 @@ def columns(server: Server, relation: str) -> list[Column]:
         types: dict[int, tuple[str, str, str | None]] = {
             row[0]: (row[1], row[2], row[3])
             for row in server.connection.execute(
-                "SELECT t.oid, t.typname, t.typcategory, e.typname FROM pg_type t"
-                " LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = ANY(%s)",
+                _TYPES,
                 [[oid for _, oid, _ in found]],
             )
         }
@@ -149,7 +155,8 @@ def _digits(mod: int) -> tuple[int, int] | None:
 
 def as_text(one: Column, why: str = "") -> Column:
     """Return a column that lands as the text that PostgreSQL shows."""
-    shown = f"CASE WHEN {one.quoted} IS NOT NULL THEN format('%s', {one.quoted}) END"
+    # A composite IS NOT NULL only if none of its fields is.
+    shown = f"CASE WHEN num_nulls({one.quoted}) = 0 THEN format('%s', {one.quoted}) END"
     return replace(one, taken=shown, made=one.quoted, why=why)
 
 

@@ -46,6 +46,8 @@ def opening(config: Config = CONFIG) -> Iterator[Opened]:
 
 def _opened(config: Config) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(config=config)
+    # What is written again to the same path would be read as it was.
+    con.execute("SET enable_external_file_cache = false")
     try:
         extensions.load(con, "postgres_scanner", extra="postgres")
     except ImportError as exc:

@@ -117,11 +117,9 @@ def _read(opened: Opened, seen: Snapshot, found: list[Column], way: "_Way", to: 
 
 
 def _written(con: duckdb.DuckDBPyConnection, found: list[Column], way: "_Way", to: Path) -> Read:
-    odd = _odd(con, found, _copy(con, found, way, to), to)
-    if odd:
+    while odd := _odd(con, found, _copy(con, found, way, to), to):
         found = [as_text(one, odd[one.name]) if one.name in odd else one for one in found]
         to.unlink()
-        _copy(con, found, way, to)
     return Read(**_described(con, to), as_text={c.name: c.why for c in found if c.why})
 
 
