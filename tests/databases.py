@@ -3,7 +3,7 @@
 import select
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,9 +81,15 @@ def without_password(url: str) -> str:
 
 
 class Counting:
-    """Listens before a server, and counts the statements that pass."""
+    """Listens before a server, and counts the statements that pass.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: the server's.
+        meanwhile: is called with each statement before it passes.
+    """
+
+    def __init__(self, url: str, meanwhile: Callable[[bytes], object] = bytes) -> None:
+        self._meanwhile = meanwhile
         parts = urlsplit(url)
         self._server = (str(parts.hostname), parts.port or 5432)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -125,5 +131,6 @@ class Counting:
                 break
             if kind in (b"Q", b"P"):
                 self.statements.append(rest[4:length])
+                self._meanwhile(rest[4:length])
             started, data = True, rest[length:]
         return data, started

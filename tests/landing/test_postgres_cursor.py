@@ -155,6 +155,42 @@ def test_a_number_that_was_drawn_before_anything_was_written_is_not_lost(shop: S
     assert ids(lk) == [1, 2, 3, 4]
 
 
+def test_a_number_that_is_drawn_while_a_landing_begins_is_not_lost(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run("CREATE TABLE orders (id bigint, what text)", "CREATE SEQUENCE ids")
+    shop.run("INSERT INTO orders VALUES (nextval('ids'), 'first')")
+    late, drawn = shop.other(), []
+
+    def overtake(statement: bytes) -> None:
+        if statement.startswith(b"SET TRANSACTION ISOLATION") and not drawn:
+            drawn.extend(late.execute("SELECT nextval('ids')"))
+            shop.run("INSERT INTO orders VALUES (nextval('ids'), 'quick')")
+
+    with closing(Counting(shop.url, overtake)) as between:
+        monkeypatch.setenv("SHOP_URL", between.url)
+        lk = shop.lake(cursor="id")
+        assert landed(lk).rows == 2
+        shop.run("INSERT INTO orders VALUES (nextval('ids'), 'quicker')")
+        assert landed(lk).rows == 1
+        late.execute("INSERT INTO orders VALUES (currval('ids'), 'late')")
+        late.commit()
+        late.close()
+        assert landed(lk).rows == 1
+        assert landed(lk).outcome == "unchanged"
+    assert ids(lk) == [1, 2, 3, 4]
+
+
+def test_a_column_may_be_called_as_our_statements_call_the_rows(shop: Shop) -> None:
+    shop.run("CREATE TABLE orders (id int, what text, _lake_rows int DEFAULT 1)")
+    shop.run("INSERT INTO orders VALUES (1, 'a')")
+    lk = shop.lake(cursor="id", key=["id"])
+    landed(lk)
+    shop.run("UPDATE orders SET what = 'b'")
+    assert landed(lk).rows == 1
+    assert rows(lk, "SELECT what FROM raw.orders__current") == [("b",)]
+
+
 @pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
 def test_a_row_ahead_of_the_clock_hides_none_that_come_after_it(shop: Shop, kind: str) -> None:
     shop.run(f"CREATE TABLE orders (id int, updated_at {kind} DEFAULT now())")
@@ -363,7 +399,8 @@ def test_only_files_that_reach_the_window_are_read_again(shop: Shop) -> None:
     for number in range(3):
         add(shop, (number, "a", f"2026-01-0{number + 1} 12:00+00"))
         landed(lk)
-    first, *_ = sorted((shop.root / ".lake/raw/orders").rglob("orders.parquet"))
+    there = (shop.root / ".lake/raw/orders").rglob("orders.parquet")
+    first = min(there, key=lambda path: path.stat().st_mtime_ns)
     first.write_bytes(b"nobody reads this")
     add(shop, (9, "tie", "2026-01-03 12:00+00"))
     assert landed(lk).rows == 1

@@ -45,7 +45,7 @@ class Cursor:
         rows, digest: how many rows there were from `low` on, and their order-free hash.
         ends: the values of the last landings that reach `low`.
         folders: in how many folders all landings lie.
-        clock: the server's, before the rows were read; `""`: another version of ours landed them.
+        clock: the server's, once the snapshot was taken; `""`: another version of ours landed them.
     """
 
     column: str
@@ -141,9 +141,10 @@ def _question(column: str, rows: str, former: Cursor | None) -> str:
     back = f"value < {literal(former.value)}" if former else "false"
     others = "datname = current_database() AND pid <> pg_backend_pid()"
     veiled = "query = '<insufficient privilege>'"
+    row = f"ROW({ROWS}.*)"  # by its name alone it may be a column
     return f"""
 WITH newest AS (SELECT max({column}) AS value FROM {rows} AS {ROWS}),
-  near AS (SELECT count(*) AS n, coalesce(sum(hashtextextended({ROWS}::text, 0)), 0)::text AS digest
+  near AS (SELECT count(*) AS n, coalesce(sum(hashtextextended({row}::text, 0)), 0)::text AS digest
     FROM {rows} AS {ROWS} WHERE {window}),
   open AS (SELECT min(xact_start)::text AS oldest, count(*) FILTER (WHERE {veiled}) AS hidden
     FROM pg_stat_activity WHERE {others})
@@ -217,7 +218,8 @@ def next_cursor(
         ends, folders = (*ends, now.value), folders + 1
     ends = _reaching(server, ends, low, now.type)
     cursor = Cursor(database.cursor, now.value, low, now.xmax, ends=ends, folders=folders)
-    cursor = replace(cursor, clock=seen.first.clock)
+    (clock,) = server.ask("SELECT clock_timestamp()::text")
+    cursor = replace(cursor, clock=clock)
     near = look(server, database, rows, cursor)
     return replace(cursor, rows=near.rows, digest=near.digest)
 
@@ -237,7 +239,8 @@ def _low(server: Server, database: Database, seen: Seen) -> str | None:
         # Whoever begins later stamps later: `first` was asked before the snapshot.
         lows = [_clock(first), *([_local(first.oldest, now.type)] if first.oldest else [])]
     elif now.xmin == now.xmax and not first.oldest:
-        lows = [literal(now.value)]
+        # Whoever begins between the two may draw the next number, and be overtaken before `now`.
+        lows = [literal(first.value)]
     elif former and now.xmin >= former.xmax and (first.oldest or "~") > former.clock > "":
         lows = [literal(former.value)]
     else:
