@@ -160,7 +160,8 @@ def test_a_number_that_is_drawn_while_a_landing_begins_is_not_lost(
 ) -> None:
     shop.run("CREATE TABLE orders (id bigint, what text)", "CREATE SEQUENCE ids")
     shop.run("INSERT INTO orders VALUES (nextval('ids'), 'first')")
-    late, drawn = shop.other(), []
+    late = shop.other()
+    drawn: list[object] = []
 
     def overtake(statement: bytes) -> None:
         if statement.startswith(b"SET TRANSACTION ISOLATION") and not drawn:
