@@ -121,8 +121,7 @@ class _Taking:
         """Return the rows that the lake lacks; None if it has them all."""
         import duckdb
 
-        from lake.query.sql import identifier
-        from lake.sources.postgres.cursor import window_of
+        from lake.sources.postgres.cursor import Cursor
         from lake.sources.postgres.duck import CONFIG
         from lake.sources.postgres.subtract import subtract
 
@@ -140,7 +139,7 @@ class _Taking:
                 [store.data_url(file.key) for file in files],
                 to,
                 key=self._order.reading.key,
-                where=window_of(identifier(self._order.database.cursor), former),
+                cursor=former or Cursor(self._order.database.cursor, ""),
             )
         return to if left else None
 

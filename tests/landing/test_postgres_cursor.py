@@ -423,3 +423,86 @@ def test_columns_may_come_and_grow(shop: Shop) -> None:
     shop.run(f"INSERT INTO orders VALUES (7, '{ONE}', 2)")
     assert landed(lk).rows == 1
     assert rows(lk, "SELECT what FROM raw.orders WHERE id = 7") == [(None,)]
+
+
+def test_a_history_whose_key_repeats_within_a_tick_comes_once(shop: Shop) -> None:
+    shop.run(ORDERS.replace("PRIMARY KEY", ""))
+    add(shop, (1, "a", NOON), (1, "b", NOON), (1, "b", NOON))
+    lk = by_time(shop)
+    assert landed(lk).rows == 3
+    add(shop, (1, "c", NOON))
+    assert landed(lk).rows == 1
+    add(shop, (2, "x", NOON), (1, "b", NOON))
+    assert landed(lk).rows == 2
+    add(shop, (3, "late", ONE))
+    assert landed(lk).rows == 1
+
+
+@pytest.mark.parametrize("contract", [{}, {"columns": {"v": {"type": "VARCHAR"}}}])
+@pytest.mark.parametrize("odd", ["'NaN'", "1.125"])
+def test_a_number_is_itself_however_many_digits_it_landed_with(
+    shop: Shop, contract: dict[str, object], odd: str
+) -> None:
+    shop.run("CREATE TABLE orders (id int, v numeric)")
+    shop.run("INSERT INTO orders VALUES (1, 1.5), (1, 2.25), (1, 3), (1, 0), (1, -10)")
+    lk = shop.lake(cursor="id", **contract)
+    assert landed(lk).rows == 5
+    for _ in range(2):
+        shop.run(f"INSERT INTO orders VALUES (1, {odd})")
+        assert landed(lk).rows == 1
+    shop.run("DELETE FROM orders WHERE v = 'NaN' OR v = 3", "INSERT INTO orders VALUES (1, 4)")
+    assert landed(lk).rows == 1
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_a_time_is_itself_though_its_column_became_text(shop: Shop, kind: str) -> None:
+    times = ("2026-01-01 12:00:00.5", "0044-03-15 12:00 BC", "10000-01-01 00:00:00.000001")
+    shop.run(f"CREATE TABLE orders (id int, at {kind})", "SET timezone = 'UTC'")
+    shop.run(f"INSERT INTO orders SELECT 1, unnest('{{{','.join(times)}}}'::{kind}[])")
+    lk = shop.lake(cursor="id")
+    assert landed(lk).rows == 3
+    for _ in range(2):
+        shop.run("INSERT INTO orders VALUES (1, 'infinity')")
+        assert landed(lk).rows == 1
+
+
+def test_a_cursor_with_more_digits_than_any_type_has_comes_once(shop: Shop) -> None:
+    shop.run("CREATE TABLE orders (n numeric)")
+    more = f".{'0' * 38}1"
+    shop.run(f"INSERT INTO orders VALUES (9{more})")
+    lk = shop.lake(cursor="n")
+    landed(lk)
+    with shop.other() as late:
+        late.execute("SELECT now()")
+        for number in (10, 11):
+            shop.run(f"INSERT INTO orders VALUES ({number}{more})")
+            assert landed(lk).rows == 1
+    late.close()
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp"])
+def test_a_time_beyond_any_type_comes_once(shop: Shop, kind: str) -> None:
+    shop.run(f"CREATE TABLE orders (at {kind})")
+    shop.run("INSERT INTO orders VALUES ('294270-01-01'), ('10000-01-01')")
+    lk = shop.lake(cursor="at")
+    assert landed(lk).rows == 2
+    shop.run("INSERT INTO orders VALUES (now())")
+    assert landed(lk).rows == 1
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_a_cursor_before_christ_is_one(shop: Shop, kind: str) -> None:
+    shop.run(f"CREATE TABLE orders (at {kind})", "INSERT INTO orders VALUES ('0044-03-15 BC')")
+    lk = shop.lake(cursor="at")
+    landed(lk)
+    shop.run("INSERT INTO orders VALUES ('0043-03-15 BC'), ('0044-03-15 BC')")
+    assert landed(lk).rows == 2
+    assert landed(lk).outcome == "unchanged"
+
+
+def test_a_look_back_may_reach_below_what_the_cursors_type_holds_here(shop: Shop) -> None:
+    shop.run("CREATE TABLE orders (n numeric)", "INSERT INTO orders VALUES (1.5)")
+    lk = shop.lake(cursor="n", lookback=100_000)
+    landed(lk)
+    shop.run("INSERT INTO orders VALUES (2.5)")
+    assert landed(lk).rows == 1
