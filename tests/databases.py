@@ -86,10 +86,14 @@ class Counting:
     Args:
         url: the server's.
         meanwhile: is called with each statement before it passes.
+        forgets: whether it keeps the settings that a connection begins with from the server, as
+            some poolers do.
     """
 
-    def __init__(self, url: str, meanwhile: Callable[[bytes], object] = bytes) -> None:
-        self._meanwhile = meanwhile
+    def __init__(
+        self, url: str, meanwhile: Callable[[bytes], object] = bytes, *, forgets: bool = False
+    ) -> None:
+        self._meanwhile, self._forgets = meanwhile, forgets
         parts = urlsplit(url)
         self._server = (str(parts.hostname), parts.port or 5432)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -119,6 +123,8 @@ class Counting:
                     if not data:
                         return
                     if come is client:
+                        if self._forgets and not started:
+                            data = _without_options(data)
                         waiting, started = self._read(waiting + data, started)
                     (server if come is client else client).sendall(data)
 
@@ -134,3 +140,12 @@ class Counting:
                 self._meanwhile(rest[4:length])
             started, data = True, rest[length:]
         return data, started
+
+
+def _without_options(startup: bytes) -> bytes:
+    """Take `options` out of a client's first message: a length, a version, names and values."""
+    words = startup[8:].split(b"\0")
+    pairs = zip(words[::2], words[1::2], strict=False)
+    kept = [b"%b\0%b\0" % pair for pair in pairs if pair[0] not in (b"", b"options")]
+    rest = startup[4:8] + b"".join(kept) + b"\0"
+    return (len(rest) + 4).to_bytes(4) + rest

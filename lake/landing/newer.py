@@ -1,6 +1,7 @@
 """Landing what is newer than a database's cursor: appended, each row once."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,8 +66,9 @@ def land_newer(lake: "Lake", source: Source, declare: Declare, *, force: bool = 
             message=f"land {dataset}",
         )
     except SchemaConflict as exc:
+        advice = "give it its former type with a query, or land it under another name"
         raise SchemaConflict(
-            exc.conflict,
+            replace(exc.conflict, why=f"{exc.conflict.why}; {advice}"),
             left="what was landed before",
             right="what came now",
             where=f"{dataset}: nothing was appended: ",

@@ -2,6 +2,7 @@
 
 import json
 import random
+from contextlib import closing
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.databases import Shop, landed, rows
+from lake.errors import SourceUnreadable
+from tests.databases import Counting, Shop, landed, rows
 from tests.lakes import again
 
 pytestmark = pytest.mark.xdist_group("postgres")
@@ -244,6 +246,63 @@ def test_a_database_in_another_encoding_gives_its_text(shop: Shop) -> None:
     lk = shop.lake()
     landed(lk)
     assert rows(lk) == [("déjà",)]
+
+
+ODD_SETTINGS = {
+    "TimeZone": "Asia/Tokyo",
+    "DateStyle": "German",
+    "IntervalStyle": "iso_8601",
+    "extra_float_digits": "-3",
+    "bytea_output": "escape",
+    "standard_conforming_strings": "off",
+    "idle_in_transaction_session_timeout": "1s",
+}
+
+
+@pytest.mark.parametrize("is_pooled", [False, True])
+@pytest.mark.parametrize("said", [{}, {"cursor": "id"}])
+def test_what_a_database_or_a_pooler_sets_changes_no_value(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, said: dict[str, object], is_pooled: bool
+) -> None:
+    texts = (r"ROW('\xff'::bytea, '1 day 02:00'::interval, '2024-02-29 12:00+00'::timestamptz)",)
+    shop.run(
+        "CREATE TYPE several AS (b bytea, i interval, t timestamptz)",
+        "CREATE TABLE orders (id int, s several, floats float8[], what text[])",
+        f"INSERT INTO orders VALUES (1, {texts[0]}, '{{0.30000000000000004}}', '{{a}}')",
+    )
+    name = shop.url.rpartition("/")[2]
+    for setting, value in ODD_SETTINGS.items():
+        shop.run(f"ALTER DATABASE {name} SET {setting} = '{value}'")
+    with closing(Counting(shop.url, forgets=is_pooled)) as pooler:
+        monkeypatch.setenv("SHOP_URL", pooler.url)
+        lk = shop.lake(**said)
+        landed(lk)
+    wanted = r'("\\xff","1 day 02:00:00","2024-02-29 12:00:00+00")'
+    assert rows(lk) == [(1, wanted, [0.30000000000000004], ["a"])]
+
+
+@pytest.mark.parametrize("is_pooled", [False, True])
+def test_a_snapshot_outlives_the_time_that_others_may_hold_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, is_pooled: bool
+) -> None:
+    name = shop.url.rpartition("/")[2]
+    shop.run(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '200ms'")
+    with closing(Counting(shop.url, forgets=is_pooled)) as pooler:
+        monkeypatch.setenv("SHOP_URL", pooler.url)
+        lk = shop.lake(query="SELECT 1 AS id, pg_sleep(1)::text AS waited")
+        assert landed(lk).rows == 1
+
+
+def test_a_pooler_that_drops_settings_lets_no_query_write(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run("CREATE SEQUENCE ids")
+    with closing(Counting(shop.url, forgets=True)) as pooler:
+        monkeypatch.setenv("SHOP_URL", pooler.url)
+        for said in ({}, {"cursor": "id"}):
+            with pytest.raises(SourceUnreadable, match="take what writes out of the query"):
+                landed(shop.lake(query="SELECT nextval('ids') AS id", **said))
+    assert shop.connection.execute("SELECT is_called FROM ids").fetchone() == (False,)
 
 
 def test_names_keep_their_spelling(shop: Shop) -> None:

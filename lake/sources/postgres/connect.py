@@ -1,6 +1,7 @@
 """A connection to a source's PostgreSQL, whose errors say in one line what to do."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from lake.config.database import check_url
 from lake.config.secrets import resolved
 from lake.config.types import Database
 from lake.errors import InvalidConfig, MissingExtra, SourceIncomplete, SourceUnreadable
+from lake.query.sql import literal
 
 if TYPE_CHECKING:
     from psycopg import Connection, Error
@@ -23,12 +25,20 @@ _SETTINGS = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",
     "bytea_output": "hex",
-    "default_transaction_read_only": "on",
+    "standard_conforming_strings": "on",
     # One connection holds the snapshot, and has nothing to say while others read.
     "idle_in_transaction_session_timeout": "0",
 }
+SETTINGS = "; ".join(
+    ["SET TRANSACTION READ ONLY", *(f"SET LOCAL {k} = {literal(v)}" for k, v in _SETTINGS.items())]
+)
+"""The same for one transaction: a pooler may drop what a connection begins with, and gives its
+connections to others afterwards."""
 # Connections, resources, operator's intervention, locks: what may go away by itself.
 _PASSING = ("08", "40", "53", "55", "57", "58")
+# Of a connection that fails there is no SQLSTATE.
+_NO_SUCH_OPTION = re.compile("(unrecognized configuration|invalid value for) parameter")
+TIMED_OUT, READ_ONLY, NO_UTF8 = "57014", "25006", "22021"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +58,14 @@ class Server:
 
     def ask(self, query: str) -> tuple[Any, ...]:
         """Return the one row that answers `query`."""
+        is_alone = not self.connection.info.transaction_status
         with said(self.name):
-            row = self.connection.execute(query.encode()).fetchone()
+            result = self.connection.execute(
+                (f"{SETTINGS}; {query}" if is_alone else query).encode()
+            )
+            while result.nextset():
+                pass
+            row = result.fetchone()
         assert row is not None
         return row
 
@@ -101,7 +117,8 @@ def _resolved(database: Database) -> str:
 
 def _parameters(given: Mapping[str, str]) -> dict[str, Any]:
     """Return libpq's parameters; of a server that keeps text otherwise, it comes as UTF-8, too."""
-    ours = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+    both = {**_SETTINGS, "default_transaction_read_only": "on"}
+    ours = " ".join(f"-c {name}={value}" for name, value in both.items())
     options = f"{given.get('options') or ''} {ours}".strip()
     return {**given, "options": options, "client_encoding": "UTF8"}
 
@@ -112,6 +129,11 @@ def _refused(
     from lake.postgres_server import is_refused, why_not
 
     why = why_not(at, error).rpartition("FATAL:")[2].strip()
+    if _NO_SUCH_OPTION.search(why):
+        return SourceUnreadable(
+            f"{at.url} refuses the connection: {why}; correct options in the URL that"
+            f" {database.shown} names"
+        )
     if is_refused(error):
         return SourceUnreadable(
             f"{at.url} refuses the connection: {why}; look at the URL that {database.shown} names"
@@ -133,18 +155,34 @@ def said(name: str) -> Iterator[None]:
         yield
     except psycopg.Error as exc:
         state, why = exc.sqlstate or "", said_by(exc)
-        if state.startswith(_PASSING) or (not state and isinstance(exc, psycopg.OperationalError)):
+        is_timed_out = state == TIMED_OUT and "statement timeout" in why
+        is_gone = not state and isinstance(exc, psycopg.OperationalError)
+        if is_gone or (state.startswith(_PASSING) and not is_timed_out):
             raise SourceIncomplete(
                 f"{name} broke off: {why}; nothing was landed: run the same command again"
             ) from exc
-        raise SourceUnreadable(f"{name} cannot be read: {why}; {_what_to_do(state)}") from exc
+        raise unreadable(name, why, state, is_data=state.startswith("22")) from exc
+
+
+def unreadable(name: str, why: str, state: str, *, is_data: bool) -> SourceUnreadable:
+    """Return the error for what a server refuses; what quotes data is not for others to keep."""
+    what_to_do = _what_to_do(state)
+    error = SourceUnreadable(f"{name} cannot be read: {why}; {what_to_do}")
+    if not is_data:
+        return error
+    return error.told_as(f"{name} cannot be read: the server refuses a value; {what_to_do}")
 
 
 def _what_to_do(state: str) -> str:
     if state in ("42P01", "3F000"):
         return "look at the name (capitals need quotes), or whether it was dropped or renamed"
-    if state == "42703":
-        return "correct the column's name in lake.toml, or whether it was dropped or renamed"
-    if state == "42501":
-        return "grant SELECT on it to this user"
-    return "mend it there, or the source in lake.toml"
+    return _ADVICE.get(state, "mend it there, or the source in lake.toml")
+
+
+_ADVICE = {
+    "42703": "correct the column's name in lake.toml, or whether it was dropped or renamed",
+    "42501": "grant SELECT on it to this user",
+    TIMED_OUT: "raise statement_timeout for this user there",
+    READ_ONLY: "a source is only read: take what writes out of the query",
+    NO_UTF8: "mend the text there, or leave its column out with a query",
+}

@@ -130,6 +130,11 @@ def look(server: Server, database: Database, rows: str, former: Cursor | None) -
                 f"{server.name}: {former.value!r}, where the last landing ended, is no value of its"
                 f" cursor {database.cursor!r} now: its type was changed; name another cursor"
             ) from error
+        if isinstance(error.__cause__, errors.UndefinedFunction):  # max, of some types
+            (kind,) = server.ask(
+                f"SELECT pg_typeof((SELECT {column} FROM {rows} AS {ROWS} LIMIT 0))::text"
+            )
+            _check_type(server, database, kind)
         raise
     found = Found(*answer)
     _check(server, database, found, former)
@@ -164,13 +169,17 @@ def window_of(column: str, cursor: Cursor | None) -> str:
     return f"{column} >= {literal(cursor.low)}"
 
 
-def _check(server: Server, database: Database, found: Found, former: Cursor | None) -> None:
-    named = f"{server.name}: its cursor {database.cursor!r}"
-    if found.type not in (*_TIMES, *_NUMBERS):
+def _check_type(server: Server, database: Database, kind: str) -> None:
+    if kind not in (*_TIMES, *_NUMBERS):
         raise SourceUnreadable(
-            f"{named} is of type {found.type}: name a column of integers, numerics, dates or"
-            " timestamps"
+            f"{server.name}: its cursor {database.cursor!r} is of type {kind}: name a column of"
+            " integers, numerics, dates or timestamps"
         )
+
+
+def _check(server: Server, database: Database, found: Found, former: Cursor | None) -> None:
+    _check_type(server, database, found.type)
+    named = f"{server.name}: its cursor {database.cursor!r}"
     if found.nulls:
         count = f"{found.nulls} or more rows" if found.nulls == _MANY else f"{found.nulls} row(s)"
         raise SourceUnreadable(

@@ -10,7 +10,16 @@ import duckdb
 from lake.errors import MissingExtra, SourceIncomplete, SourceUnreadable, StoreUnavailable
 from lake.parquet.session import Config
 from lake.query.sql import literal
-from lake.sources.postgres.connect import Server, Snapshot, said
+from lake.sources.postgres.connect import (
+    NO_UTF8,
+    READ_ONLY,
+    SETTINGS,
+    TIMED_OUT,
+    Server,
+    Snapshot,
+    said,
+    unreadable,
+)
 from storage_backends import extensions
 
 Opened = Future[duckdb.DuckDBPyConnection]
@@ -23,6 +32,13 @@ CONFIG: Config = {
 }
 ROOMY: Config = {k: v for k, v in CONFIG.items() if k != "memory_limit"} | {"threads": 1}
 """With DuckDB's own limit, most of the machine's memory."""
+
+_PASSING = ("conflict with recovery", "due to user request")
+_STATES = {
+    "statement timeout": TIMED_OUT,
+    "in a read-only transaction": READ_ONLY,
+    "invalid byte sequence": NO_UTF8,
+}
 
 
 class TooWide(StoreUnavailable):
@@ -75,7 +91,7 @@ def reading(
         try:
             con.execute("BEGIN")
             for number in range(streams):
-                same = f"SET TRANSACTION SNAPSHOT {literal(seen.id)}"
+                same = f"SET TRANSACTION SNAPSHOT {literal(seen.id)}; {SETTINGS}"
                 con.execute(f"CALL postgres_execute('s{number}', {literal(same)})")
             yield con
         finally:
@@ -87,14 +103,22 @@ def reading(
 def _attach(con: duckdb.DuckDBPyConnection, server: Server, streams: int, schema: str) -> None:
     from psycopg.conninfo import make_conninfo
 
-    # A secret is shown in no error, as the text of an ATTACH may be.
     given = dict(server.parameters)
     extensions.secret(con, "source", TYPE="postgres", PASSWORD=given.pop("password", None) or "")
-    for number in range(streams):
-        con.execute(
-            f"ATTACH {literal(make_conninfo(**given))} AS s{number}"
-            f" (TYPE postgres, SECRET source, SCHEMA {literal(schema or 'pg_catalog')})"
-        )
+    try:
+        for number in range(streams):
+            con.execute(
+                f"ATTACH {literal(make_conninfo(**given))} AS s{number}"
+                f" (TYPE postgres, SECRET source, SCHEMA {literal(schema or 'pg_catalog')})"
+            )
+    except duckdb.IOException as exc:
+        # It shows all that libpq was given, secrets, too, before the server's own words.
+        _, _, why = " ".join(str(exc).split()).rpartition(" failed: ")
+        raise SourceIncomplete(
+            f"{server.name} broke off: no further connection is to be had:"
+            f" {why.removeprefix('FATAL: ') or 'libpq does not say why'}; nothing was landed: run"
+            " the same command again"
+        ) from None
 
 
 @contextmanager
@@ -107,17 +131,25 @@ def _told(server: Server) -> Iterator[None]:
             f"{server.name}: there is no memory here for its rows ({first_line(exc)}); leave wide"
             " columns out with a query, or run it where there is more"
         ) from exc
-    except duckdb.IOException as exc:
-        raise SourceIncomplete(
-            f"{server.name} broke off: {first_line(exc)}; nothing was landed: run the same command"
-            " again"
-        ) from exc
     except duckdb.Error as exc:
         with said(server.name):
             server.connection.execute("SELECT 1")
-        raise SourceUnreadable(
-            f"{server.name} cannot be read: {first_line(exc)}; nothing was landed: mend it there"
-        ) from exc
+        raise _refused(server.name, exc) from exc
+
+
+def _refused(name: str, error: duckdb.Error) -> SourceUnreadable | SourceIncomplete:
+    """Return the error for what a server that is there does to one of its streams."""
+    line = first_line(error)
+    # There is no SQLSTATE, only what libpq shows: `FATAL:` ends a connection, `ERROR:` does not.
+    _, is_error, why = line.partition("ERROR: ")
+    is_broken = isinstance(error, duckdb.IOException) and not is_error
+    if is_broken or any(words in why for words in _PASSING):
+        return SourceIncomplete(
+            f"{name} broke off: {why.strip() or line}; nothing was landed: run the same command"
+            " again"
+        )
+    state = next((state for words, state in _STATES.items() if words in why), "")
+    return unreadable(name, why.strip() or line, state, is_data=not state)
 
 
 def first_line(error: Exception) -> str:

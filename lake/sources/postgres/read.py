@@ -11,7 +11,7 @@ import duckdb
 from lake.models.content import content_id
 from lake.query.sql import identifier, literal
 from lake.sources.postgres.columns import ROWS, Column, as_text, columns, surveyed
-from lake.sources.postgres.connect import Server, Snapshot, said
+from lake.sources.postgres.connect import SETTINGS, Server, Snapshot, said
 from lake.sources.postgres.duck import CONFIG, ROOMY, Opened, TooWide, opening, reading
 
 _TABLE = """
@@ -54,7 +54,9 @@ class Read:
 def snapshot(server: Server) -> Iterator[Snapshot]:
     """Give a snapshot that stays: all that is asked within sees the same rows."""
     with said(server.name), server.connection.transaction():
-        server.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        server.connection.execute(
+            f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; {SETTINGS}".encode()
+        )
         (found,) = server.ask("SELECT pg_export_snapshot()")
         yield Snapshot(server, str(found))
 
