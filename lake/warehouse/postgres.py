@@ -29,7 +29,13 @@ from storage_backends import extensions
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
 # A statement that waits for somebody else's lock gives up after this; a load itself may take hours.
-_SETTINGS = "SET standard_conforming_strings = on; SET lock_timeout = '60s'"
+_SETTINGS = (
+    "SET standard_conforming_strings = on; SET lock_timeout = '60s';"
+    # Rows that a policy hides are neither replaced nor counted: better an error.
+    " SET row_security = off;"
+    # A session has nothing to say while DuckDB reads the next files.
+    " SET idle_in_transaction_session_timeout = 0"
+)
 _LEDGER_KEY = 4_947_003_107_155_427_169
 """Of the advisory lock under which the ledger is made: PostgreSQL's IF NOT EXISTS is no lock."""
 
@@ -81,6 +87,7 @@ class PostgresWarehouse:
             connect(self.server) as server,
             server_errors(server, None, what=f"looking into {self.url}", url=self.url),
         ):
+            server.execute(_SETTINGS.encode())
             yield _Ledger(server)
 
 

@@ -20,8 +20,9 @@ _LATER = (
     errors.SerializationFailure,
 )
 _RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
-# By their classes: connection, resources, operator's hand, the system's own trouble.
-_UNAVAILABLE = ("08", "53", "57", "58", "XX")
+# By their classes: connection, resources, operator's hand, the system's own trouble; and a
+# session that was ended as it had nothing to say for a while.
+_UNAVAILABLE = ("08", "25P03", "53", "57", "58", "XX")
 
 
 @contextlib.contextmanager
@@ -101,6 +102,8 @@ def _advice(server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | Non
         return (
             f"it is {owner[0]}'s table, so let a superuser run: ALTER TABLE {table} OWNER TO {me}"
         )
+    if hidden := _hidden(server, load, here):
+        return hidden
     if schema and not _one(server, f"SELECT 1 FROM pg_namespace WHERE nspname = {literal(schema)}"):
         return (
             f"there is no schema {schema}, so let somebody who may run: CREATE SCHEMA"
@@ -108,6 +111,31 @@ def _advice(server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | Non
         )
     both = ", ".join(identifier(one) for one in dict.fromkeys((here, schema or here)))
     return f"let somebody who may run: GRANT USAGE, CREATE ON SCHEMA {both} TO {me}"
+
+
+def _hidden(
+    server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | None, here: str
+) -> str:
+    """Return what to do about a policy that hides rows of a table from this role; else nothing."""
+    schema, name = ledger.table_name(load.table) if load else ("", "")
+    names = [(here, one) for one in (ledger.TABLES, ledger.LOADS, ledger.WRITERS)]
+    ours = ", ".join(
+        f"({literal(one)}, {literal(other)})" for one, other in [*names, (schema or here, name)]
+    )
+    found = _one(
+        server,
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), current_user,"
+        " pg_has_role(c.relowner, 'USAGE') FROM pg_class c JOIN pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND row_security_active(c.oid)"
+        + (f" AND (n.nspname, c.relname) IN ({ours})" if load else "")
+        + " ORDER BY 1 LIMIT 1",
+    )
+    if not found:
+        return ""
+    table, role, is_own = found
+    bypass = f"let a superuser run: ALTER ROLE {identifier(role)} BYPASSRLS"
+    own = f"run ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, or " if is_own else ""
+    return f"row security hides rows of {table} from this role, so {own}{bypass}"
 
 
 def _closed_ledger(server: "psycopg.Connection[tuple[Any, ...]]", schema: str) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from lake.config.period import Periods
 from lake.errors import LakeError, StoreUnavailable, WarehouseLocked
 from lake.warehouse.ledger import Overtaken
 from lake.warehouse.load import TableLoad, load
+from lake.warehouse.postgres_errors import server_errors
 from tests.warehouse.cut import losing_the_answer_to
 from tests.warehouse.killer import Kill, killer
 from tests.warehouse.loads import later
@@ -118,6 +119,39 @@ def test_a_server_lost_in_the_middle_leaves_nothing(
         load(warehouse.url, second, root=tmp_path, statement_hook=end_sessions)
     assert warehouse.run("SELECT trips FROM marts.daily") == [(3,)]
     assert load(warehouse.url, second, root=tmp_path).rows == 1
+
+
+def test_a_server_that_ends_idle_sessions_lets_a_load_read_on(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    database = warehouse.shown.rpartition("/")[2]
+    warehouse.run(f"ALTER DATABASE {database} SET idle_in_transaction_session_timeout = 1")
+    begun: list[str] = []
+
+    def wait(statement: str) -> None:
+        """Wait, once the transaction is under way, until another session like it was ended."""
+        begun.append(statement)
+        if begun.count(statement) == 2 and statement.startswith("BEGIN ISOLATION"):
+            with closing(psycopg.connect(warehouse.url)) as other, suppress(psycopg.Error):
+                while other.execute("SELECT 1").fetchone():
+                    warehouse.run("SELECT 1")
+
+    load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path, statement_hook=wait)
+    assert warehouse.run("SELECT trips FROM marts.daily") == [(3,)]
+
+
+def test_a_session_that_was_ended_for_being_idle_may_try_again(warehouse: Place) -> None:
+    query = "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'"
+    with closing(psycopg.connect(warehouse.url)) as server:
+        server.execute("SET SESSION idle_in_transaction_session_timeout = 1")
+        server.execute("SELECT 1")
+        while (server.info.backend_pid,) in warehouse.run(query):
+            pass
+        with (
+            pytest.raises(StoreUnavailable, match="idle-in-transaction timeout"),
+            server_errors(server, None, what="looking", url=warehouse.shown),
+        ):
+            server.execute("SELECT 1")
 
 
 def test_a_deadlock_is_told_and_changes_nothing(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lake.errors import LoadRefused, StoreRefused, StoreUnavailable
-from lake.warehouse.load import TableLoad, describe, load
+from lake.warehouse.load import TableLoad, count, describe, load, reconcile
 from tests import servers
 from tests.warehouse.loads import Publish
 from tests.warehouse.places import Place
@@ -87,6 +87,49 @@ def test_a_role_that_may_not_write_the_ledger_is_given_the_statement(
     assert str(refused.value).endswith(f"let its owner run: {statement}, then load again")
     warehouse.run(statement)
     assert load(url, job, root=tmp_path).rows == 1
+    warehouse.run(f'REASSIGN OWNED BY "{role}" TO clearlake', f'DROP OWNED BY "{role}"')
+    warehouse.run(f'DROP ROLE "{role}"')
+
+
+@pytest.mark.parametrize("mode", ["replace", "append", "merge"])
+def test_rows_that_a_policy_hides_are_not_taken_for_none(
+    tmp_path: Path, warehouse: Place, publish: Publish, mode: str
+) -> None:
+    role, url = login(warehouse)
+    database = warehouse.shown.rpartition("/")[2]
+    warehouse.run(
+        f'GRANT CREATE ON DATABASE {database} TO "{role}"',
+        f'GRANT USAGE, CREATE ON SCHEMA public TO "{role}"',
+    )
+
+    def job(commit: int) -> TableLoad:
+        merge_on = ("day",) if mode == "merge" else ()
+        return publish(
+            commit, {"2024-01": [3], f"2024-0{commit}": [4]}, mode=mode, merge_on=merge_on
+        )
+
+    load(url, job(2), root=tmp_path)
+    warehouse.run(
+        "ALTER TABLE marts.daily ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE marts.daily FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY none ON marts.daily USING (trips > 100) WITH CHECK (true)",
+    )
+    said = (
+        "loading curated.daily into marts.daily in {} is refused (query would be affected by"
+        ' row-level security policy for table "daily"): nothing was changed; row security hides'
+        " rows of marts.daily from this role, so run ALTER TABLE marts.daily NO FORCE ROW LEVEL"
+        ' SECURITY, or let a superuser run: ALTER ROLE "{}" BYPASSRLS, then load again'
+    )
+    with pytest.raises(LoadRefused) as refused:
+        load(url, job(3), root=tmp_path)
+    assert str(refused.value) == said.format(warehouse.shown, role)
+    with pytest.raises(LoadRefused, match=r"row security hides rows of marts\.daily from"):
+        reconcile(url, job(3), root=tmp_path, mend=True)
+    with pytest.raises(LoadRefused, match=r"row security hides rows of marts\.daily from"):
+        count(url, "marts.daily", root=tmp_path)
+    assert warehouse.run("SELECT count(*) FROM marts.daily") == [(2,)]
+    warehouse.run(f'ALTER ROLE "{role}" BYPASSRLS')
+    assert load(url, job(3), root=tmp_path).loaded == ("month=2024-03",)
     warehouse.run(f'REASSIGN OWNED BY "{role}" TO clearlake', f'DROP OWNED BY "{role}"')
     warehouse.run(f'DROP ROLE "{role}"')
 
