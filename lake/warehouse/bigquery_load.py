@@ -29,7 +29,12 @@ from lake.warehouse.bigquery_table import (
 )
 from lake.warehouse.gained import lacking, missing
 from lake.warehouse.ledger import Difference, LedgerRow, TableHeld, TableLoaded
-from lake.warehouse.merge import refuse_bad_keys, refuse_moved, refuse_no_column
+from lake.warehouse.merge import (
+    refuse_bad_keys,
+    refuse_moved,
+    refuse_no_column,
+    refuse_published_twice,
+)
 from lake.warehouse.transaction import expected, loaded, refuse_changed, refuse_count
 
 _PAUSE_S = 0.1
@@ -132,11 +137,22 @@ def _staged(
     stage = bring_up(table.asked, table, difference.changed) if difference.changed else None
     if stage and load.mode == "merge":
         refuse_bad_keys(table, table.asked.rows(script.bad_keys(stage, load.merge_on))[0])
-        if beside:
-            others = [row.partition for row in beside]
-            query = script.moved(table.names(types), stage, load.merge_on, others)
-            refuse_moved(table, table.asked.rows(query)[0][0])
+        refuse_moved(table, _met(table, stage, types, [row.partition for row in beside]))
+        same = difference.unchanged
+        if _met(table, stage, types, [one.partition for one in same]):
+            refuse_published_twice(table, difference.changed, same)
     return stage
+
+
+def _met(
+    table: BigQueryTable, stage: Stage, types: Mapping[str, str], partitions: Sequence[str]
+) -> int:
+    """Return how many staged rows have the keys of rows of the table in some partitions."""
+    if not partitions:
+        return 0
+    query = script.moved(table.names(types), stage, table.load.merge_on, partitions)
+    rows: int = table.asked.rows(query)[0][0]
+    return rows
 
 
 def refuse_foreign(table: BigQueryTable, seen: Seen) -> TableHeld:

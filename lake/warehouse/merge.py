@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from lake.errors import LoadRefused
 from lake.query.sql import identifier
 from lake.warehouse.ledger import PartitionLoad
-from lake.warehouse.rows import insert, spelt, within_any
+from lake.warehouse.rows import counts, insert, spelt, within_any
 from lake.warehouse.warehouse import Source, Table
 
 STAGE = identifier("_lake_stage")
+_AT_ONCE = 100
+"""Partitions that DuckDB reads in one query."""
 
 
 def stage(table: Table) -> None:
@@ -21,12 +23,13 @@ def merge(
     partitions: Sequence[PartitionLoad],
     types: Mapping[str, str],
     *,
+    unchanged: Sequence[PartitionLoad] = (),
     beside: Sequence[str] = (),
 ) -> None:
-    """Merge partitions into the table by `merge_on`.
+    """Merge partitions into the table by `merge_on`; others that are asked for are `unchanged`.
 
     Raises:
-        LoadRefused: the key is no column, is NULL somewhere, or is there twice; or a row would
+        LoadRefused: the key is no column, is NULL somewhere, or is published twice; or a row would
             take the place of one in the partitions `beside`, which are to stay as they are.
     """
     names = spelt(table, types)
@@ -38,7 +41,14 @@ def merge(
     same = " AND ".join(f"new.{key} = old.{key}" for key in keys)
     if beside:
         _look_beside(table, within_any(table, beside, types), same)
-    every = list(map(identifier, names.values()))
+    if unchanged:
+        refuse_published_twice(table, partitions, _hit(table, unchanged, types, same))
+    _replace(table, list(map(identifier, names.values())), keys, same)
+    table.run(f"DROP TABLE {STAGE}")
+
+
+def _replace(table: Table, every: Sequence[str], keys: Sequence[str], same: str) -> None:
+    """Write the staged rows over those with the same keys, where they differ; add the others."""
     rest = [name for name in every if name not in keys]
     if rest:
         changes = ", ".join(f"{name} = new.{name}" for name in rest)
@@ -52,7 +62,6 @@ def merge(
         f"INSERT INTO {table.name} ({listed}) SELECT {listed} FROM {STAGE} AS new"
         f" WHERE NOT EXISTS (SELECT 1 FROM {table.name} AS old WHERE {same})"
     )
-    table.run(f"DROP TABLE {STAGE}")
 
 
 def _look_beside(table: Table, beside: str, same: str) -> None:
@@ -61,6 +70,39 @@ def _look_beside(table: Table, beside: str, same: str) -> None:
         f" JOIN (SELECT * FROM {table.name} WHERE {beside}) AS old ON {same}"
     )[0][0]
     refuse_moved(table, count)
+
+
+def _hit(
+    table: Table, unchanged: Sequence[PartitionLoad], types: Mapping[str, str], same: str
+) -> list[PartitionLoad]:
+    """Return the partitions in which rows of the table lie that are to be replaced."""
+    query = f"(SELECT old.* FROM {table.name} AS old JOIN {STAGE} AS new ON {same}) AS hit"
+    if not table.run(f"SELECT 1 FROM {query} LIMIT 1"):
+        return []
+    found = counts(table, [one.partition for one in unchanged], types, of=query)
+    return [one for one, rows in zip(unchanged, found, strict=True) if rows]
+
+
+def refuse_published_twice(
+    source: Source, changed: Sequence[PartitionLoad], hit: Sequence[PartitionLoad]
+) -> None:
+    """Refuse keys of changed partitions that those `hit`, which did not change, publish, too.
+
+    Else a row of the table that its partition does not publish any more is to be replaced.
+    """
+    keys = ", ".join(map(identifier, source.load.merge_on))
+    count = 0
+    for one in hit:
+        for start in range(0, len(changed), _AT_ONCE):
+            ours = "\nUNION ALL\n".join(
+                f"SELECT {keys} FROM (\n{other.select}\n) AS published"
+                for other in changed[start : start + _AT_ONCE]
+            )
+            count += source.read(
+                f"SELECT count(*) FROM (SELECT * FROM (\n{ours}\n) AS changed"
+                f" INTERSECT SELECT {keys} FROM (\n{one.select}\n) AS published) AS twice"
+            )[0][0]
+    refuse_bad_keys(source, (0, count))
 
 
 def refuse_moved(table: Source, count: int) -> None:

@@ -84,7 +84,8 @@ def _mend(
     load = table.load
     changed = tuple(one for one in load.partitions if one.partition in differing)
     if load.mode == "merge":
-        merge(table, changed, types)
+        same = [one for one in load.partitions if one.partition not in differing]
+        merge(table, changed, types, unchanged=same)
     else:
         delete(table, [one.partition for one in changed], types)
         insert(table, changed, types, table.name, is_new=False)

@@ -53,13 +53,18 @@ def _sound(table: Table, partitions: Iterable[PartitionLoad]) -> Iterator[Partit
         yield partition
 
 
-def counts(table: Table, partitions: Sequence[str], types: Mapping[str, str]) -> list[int]:
-    """Return how many rows the table has of each of some partitions, in one look at it."""
+def counts(
+    table: Table, partitions: Sequence[str], types: Mapping[str, str], *, of: str = ""
+) -> list[int]:
+    """Return how many rows the table has of each of some partitions, in one look at it.
+
+    With `of`, a table or a query in brackets, how many that has.
+    """
     found: list[int] = []
     for start in range(0, len(partitions), _AT_ONCE):
         some = partitions[start : start + _AT_ONCE]
         asked = (f"count(*) FILTER (WHERE {within(table, one, types)})" for one in some)
-        found += table.run(f"SELECT {', '.join(asked)} FROM {table.name}")[0]
+        found += table.run(f"SELECT {', '.join(asked)} FROM {of or table.name}")[0]
     return found
 
 

@@ -113,7 +113,8 @@ def _carry_out(
 ) -> TableLoaded:
     types = table.columns()
     if table.load.mode == "merge":
-        merge(table, difference.changed, types, beside=[row.partition for row in beside])
+        others = [row.partition for row in beside]
+        merge(table, difference.changed, types, unchanged=difference.unchanged, beside=others)
     else:
         if not is_new:
             touched = (*difference.removed, *(p.partition for p in difference.changed))

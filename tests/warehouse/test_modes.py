@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lake.errors import LoadRefused
-from lake.warehouse.load import TableLoad, holds, load
+from lake.warehouse.load import TableLoad, holds, load, reconcile
 from tests.warehouse.places import Place
 
 Publish = Callable[..., TableLoad]
@@ -124,9 +124,30 @@ def test_merge_refuses_a_key_that_another_published_partition_has(
     months = {"2024-01": [(1, 10)], "2024-02": [(2, 20)]}
     load(warehouse.url, keyed(publish, 1, months), root=tmp_path)
     stolen = keyed(publish, 2, months | {"2024-02": [(2, 20), (1, 11)]})
-    with pytest.raises(LoadRefused, match=r"would have 0 rows of month=2024-01, and .* has 1"):
+    with pytest.raises(LoadRefused, match=r"^id stands more than once in 1 rows of curated.daily"):
         load(warehouse.url, stolen, root=tmp_path)
     assert held(warehouse) == [(1, 10, "2024-01"), (2, 20, "2024-02")]
+
+
+def test_merge_refuses_a_stolen_key_though_as_many_rows_stay(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    """A row that January published once makes up for the one that February takes."""
+    first = {"2024-01": [(1, 10), (5, 50)], "2024-02": [(2, 20)]}
+    second = first | {"2024-01": [(1, 10)]}
+    for commit, months in enumerate((first, second), 1):
+        load(warehouse.url, keyed(publish, commit, months), root=tmp_path)
+    before = held(warehouse)
+    stolen = keyed(publish, 3, second | {"2024-02": [(2, 20), (1, 11)]})
+    with pytest.raises(LoadRefused, match=r"^id stands more than once in 1 rows of curated.daily"):
+        load(warehouse.url, stolen, root=tmp_path)
+    with pytest.raises(LoadRefused, match=r"^id stands more than once in 1 rows of curated.daily"):
+        reconcile(warehouse.url, stolen, root=tmp_path, mend=True)
+    assert held(warehouse) == before
+    # What January has no longer may go to February.
+    moved = keyed(publish, 4, second | {"2024-02": [(2, 20), (5, 51)]})
+    assert load(warehouse.url, moved, root=tmp_path).loaded == ("month=2024-02",)
+    assert held(warehouse) == [(1, 10, "2024-01"), (2, 20, "2024-02"), (5, 51, "2024-02")]
 
 
 def test_merge_names_a_key_that_is_no_column(
