@@ -137,7 +137,7 @@ class PostgresTable:
         try:
             arrived = copy(self.reader, selects, self.server, statement)
         except (duckdb.InvalidInputException, psycopg.DataError):
-            refuse_untaken(self, {name: types[there] for name, there in names.items()})
+            refuse_untaken(self, types)
             raise
         self.hook(statement)
         return arrived

@@ -67,7 +67,7 @@ _ADVICE = {
 }
 _NESTED = ("struct", "map", "list", "array", "union")
 _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
-_TEXT = re.compile(r"character varying(\(\d+\))?")
+_TEXT = re.compile(r"character varying(\((\d+)\))?")
 JSON = "jsonb"
 
 
@@ -119,6 +119,12 @@ def takes(held: str, given: str) -> bool:
     return bool(narrow and wide) and fits(narrow, held=wide)
 
 
+def longest(held: str) -> int:
+    """Return how many signs a column of the type `held` takes; 0 if as many as there are."""
+    found = _TEXT.fullmatch(held)
+    return int(found[2] or 0) if found else 0
+
+
 def _is_exact(given: str) -> bool:
     return given.startswith("numeric") or given in ("smallint", "integer", "bigint")
 
@@ -152,7 +158,10 @@ def exported(name: str, given: str, held: str) -> str:
         is_decimal = given.startswith("DECIMAL")
         return column if is_decimal else f"CAST({column} AS DECIMAL(38,0))"
     if _TEXT.fullmatch(held):
-        return f"CAST({column} AS VARCHAR)"
+        text, most = f"CAST({column} AS VARCHAR)", longest(held)
+        # Blanks at the end that are too many PostgreSQL cuts, and says nothing.
+        error = "error('a text is longer than its column')"
+        return f"CASE WHEN length({text}) > {most} THEN {error} ELSE {text} END" if most else text
     item = held.removesuffix("[]")
     wanted = "VARCHAR" if _TEXT.fullmatch(item) else _BACK.get(item, "")
     return f"CAST({column} AS {wanted}{'[]' if held.endswith('[]') else ''})" if wanted else column

@@ -15,7 +15,7 @@ from lake.errors import (
     StoreUnavailable,
     WarehouseLocked,
 )
-from lake.warehouse.load import TableLoad, describe, load
+from lake.warehouse.load import TableLoad, describe, load, reconcile
 from tests.warehouse.places import Place
 
 Publish = Callable[..., TableLoad]
@@ -141,6 +141,30 @@ def test_nul_in_a_text_is_named(
         " chr(0), '')"
     )
     assert describe(warehouse.url, root=tmp_path) == ()
+
+
+def test_a_text_that_is_too_long_for_its_column_is_not_cut(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    load(warehouse.url, one_row(publish, n=("VARCHAR", "'é💡'")), root=tmp_path)
+    warehouse.run("ALTER TABLE t ALTER COLUMN n TYPE varchar(3)")
+    fits = one_row(publish, 2, N=("VARCHAR", "'é💡 '"))
+    load(warehouse.url, fits, root=tmp_path)
+    blanks = one_row(publish, 3, N=("VARCHAR", "'é💡   '"))
+    statement = 'ALTER TABLE "public"."t" ALTER COLUMN "n" TYPE text'
+    said = (
+        "column N of curated.daily at commit 3 holds a text of more than 3 signs in 1 rows, which"
+        " the table's column cannot: nothing was changed; shorten it in the model, or run"
+        f" {statement}"
+    )
+    with pytest.raises(LoadRefused, match=f"^{re.escape(said)}$"):
+        load(warehouse.url, blanks, root=tmp_path)
+    with pytest.raises(LoadRefused, match=f"^{re.escape(said)}$"):
+        reconcile(warehouse.url, blanks, root=tmp_path, mend=False)
+    assert warehouse.run("SELECT n FROM t") == [("é💡 ",)]
+    warehouse.run(statement)
+    load(warehouse.url, blanks, root=tmp_path)
+    assert warehouse.run("SELECT n FROM t") == [("é💡   ",)]
 
 
 @pytest.mark.parametrize(
