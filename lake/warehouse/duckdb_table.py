@@ -52,6 +52,10 @@ class DuckDBTable:
     def guard(self) -> None:
         """Do nothing: the file is open in this process only."""
 
+    def delete(self, condition: str) -> None:
+        """Take rows out of the table; DuckDB changes no others for it."""
+        self.run(f"DELETE FROM {self.name} WHERE {condition}")
+
     def counted(self) -> tuple[int, int]:
         """Return how many rows the table has; who wrote them, DuckDB does not know."""
         return self.run(f"SELECT count(*) FROM {self.name}")[0][0], 0

@@ -9,7 +9,7 @@ import psycopg
 
 from lake.errors import InvalidName, LoadRefused
 from lake.query.sql import identifier, literal
-from lake.warehouse import ledger, postgres_written
+from lake.warehouse import ledger, postgres_referred, postgres_written
 from lake.warehouse.ledger import PartitionLoad, TableLoad
 from lake.warehouse.postgres_copy import copy
 from lake.warehouse.postgres_types import (
@@ -83,6 +83,10 @@ class PostgresTable:
     def guard(self) -> None:
         """Keep other writers out until the end; readers go on."""
         self.run(f"LOCK TABLE {self.name} IN SHARE ROW EXCLUSIVE MODE")
+
+    def delete(self, condition: str) -> None:
+        """Take rows out of the table, where that changes nothing in other tables."""
+        postgres_referred.delete(self, condition)
 
     def counted(self) -> tuple[int, int]:
         """Return how many rows the table has, and how many of them no load wrote."""

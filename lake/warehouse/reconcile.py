@@ -90,7 +90,7 @@ def _mend(
         delete(table, [one.partition for one in changed], types)
         insert(table, changed, types, table.name, is_new=False)
     if OUTSIDE in differing:
-        table.run(f"DELETE FROM {table.name} WHERE {in_none(table, types)}")
+        table.delete(in_none(table, types))
     table.adopt()
     checked(table, types)
     gone = ledger.compare(load, known).removed

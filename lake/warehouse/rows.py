@@ -18,7 +18,7 @@ def delete(table: Table, partitions: Sequence[str], types: Mapping[str, str]) ->
     """Take the rows of partitions out of the table, of many in one look at it."""
     for start in range(0, len(partitions), _AT_ONCE):
         some = partitions[start : start + _AT_ONCE]
-        table.run(f"DELETE FROM {table.name} WHERE {within_any(table, some, types)}")
+        table.delete(within_any(table, some, types))
 
 
 def insert(

@@ -89,6 +89,13 @@ class Table(Source, Protocol):
             LoadRefused: the column cannot take what is published, as it is or widened.
         """
 
+    def delete(self, condition: str) -> None:
+        """Take rows out of the table.
+
+        Raises:
+            LoadRefused: rows of other tables, which refer to them, would be changed by that.
+        """
+
     def counted(self) -> tuple[int, int]:
         """Return how many rows the table has, and of how many it is known that no load wrote them.
 
