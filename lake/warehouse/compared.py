@@ -1,12 +1,13 @@
 """A table's rows beside those that were published, partition by partition."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from lake.errors import LoadRefused
 from lake.query.sql import identifier
 from lake.warehouse.ledger import LedgerRow, PartitionLoad
 from lake.warehouse.merge import STAGE, stage
-from lake.warehouse.rows import counts, insert, spelt, within, within_any
+from lake.warehouse.rows import counts, insert, shown, spelt, within, within_any
 from lake.warehouse.warehouse import Table
 
 OUTSIDE = "elsewhere"
@@ -41,6 +42,27 @@ def compared(
     """
     found = [_compared(table, one, known, types) for one in table.load.partitions]
     return found + _outside(table, types) if table.load.mode == "replace" else found
+
+
+def refuse_changed_on_the_way(
+    table: Table, partitions: Iterable[PartitionLoad], types: Mapping[str, str]
+) -> None:
+    """Compare partitions that were just written with what was published.
+
+    Raises:
+        LoadRefused: something in the warehouse changes what is written.
+    """
+    load = table.load
+    for one in partitions:
+        found = _compared(table, one, {}, types)
+        if found.missing or (found.surplus and load.mode != "merge"):
+            raise LoadRefused(
+                f"{shown(table, one.partition)} was written anew into table {load.table} in"
+                f" {table.warehouse}, and is not there as it was published ({found.missing} rows"
+                f" are missing, {found.surplus} too many): nothing was changed; a trigger, a"
+                " generated column or a rule there changes what is written: drop it, then"
+                " reconcile again"
+            )
 
 
 def _compared(

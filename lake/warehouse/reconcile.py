@@ -5,7 +5,13 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 from lake.warehouse import ledger
-from lake.warehouse.compared import OUTSIDE, Compared, compared, in_none
+from lake.warehouse.compared import (
+    OUTSIDE,
+    Compared,
+    compared,
+    in_none,
+    refuse_changed_on_the_way,
+)
 from lake.warehouse.ledger import Difference
 from lake.warehouse.merge import merge
 from lake.warehouse.rows import delete, insert
@@ -91,6 +97,7 @@ def _mend(
         insert(table, changed, types, table.name, is_new=False)
     if OUTSIDE in differing:
         table.delete(in_none(table, types))
+    refuse_changed_on_the_way(table, changed, types)
     table.adopt()
     checked(table, types)
     gone = ledger.compare(load, known).removed

@@ -82,6 +82,38 @@ def test_values_that_were_changed_by_hand_are_refused_and_mended(
     assert not [text for text in loaded(3, months) if STAGE in text]
 
 
+@pytest.mark.parametrize("mode", ["replace", "merge"])
+def test_what_a_trigger_changes_is_not_said_to_be_mended(
+    tmp_path: Path,
+    warehouse: Place,
+    publish: Publish,
+    rows: Callable[..., list[tuple[Any, ...]]],
+    mode: str,
+) -> None:
+    keys = ("day",) if mode == "merge" else ()
+    job = publish(1, MONTHS, mode=mode, merge_on=keys)
+    load(warehouse.url, job, root=tmp_path)
+    warehouse.run(
+        "CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN NEW.trips := NEW.trips + 100; RETURN NEW; END$$",
+        "CREATE TRIGGER more BEFORE INSERT ON marts.daily FOR EACH ROW EXECUTE FUNCTION more()",
+        "DELETE FROM marts.daily WHERE trips = 5",
+    )
+    before = rows()
+    with pytest.raises(LoadRefused) as refused:
+        reconcile(warehouse.url, job, root=tmp_path, mend=True)
+    assert str(refused.value) == (
+        "curated.daily/month=2024-02 at commit 1 was written anew into table marts.daily in"
+        f" {warehouse.shown}, and is not there as it was published (1 rows are missing, 1 too"
+        " many): nothing was changed; a trigger, a generated column or a rule there changes what"
+        " is written: drop it, then reconcile again"
+    )
+    assert rows() == before
+    warehouse.run("DROP TRIGGER more ON marts.daily")
+    assert reconcile(warehouse.url, job, root=tmp_path, mend=True).mended
+    assert rows() == WHOLE
+
+
 def test_what_is_loaded_anyway_takes_the_place_of_what_was_changed(
     warehouse: Place, loaded: Loaded, rows: Callable[..., list[tuple[Any, ...]]]
 ) -> None:
