@@ -229,14 +229,19 @@ def refuse_unknown(load: TableLoad, held: TableHeld, loads: int, *, warehouse: s
     """
     if held.commit:
         return
-    what = f"table {load.table} in {warehouse} is there, and"
     if loads:
         raise LoadRefused(
-            f"{what} its row in {TABLES} is gone: nothing was changed; {reconcile(load)}"
+            f"table {load.table} in {warehouse} is there, and its row in {TABLES} is gone: nothing"
+            f" was changed; {reconcile(load)}"
         )
-    raise LoadRefused(
-        f"{what} no lake has loaded it: give {load.dataset} another table in [warehouse.tables],"
-        " or drop that one"
+    raise never_loaded(load, warehouse=warehouse)
+
+
+def never_loaded(load: TableLoad, *, warehouse: str) -> LoadRefused:
+    """Return the refusal of a table that is there and that no lake has loaded."""
+    return LoadRefused(
+        f"table {load.table} in {warehouse} is there, and no lake has loaded it: give"
+        f" {load.dataset} another table in [warehouse.tables], or drop that one"
     )
 
 

@@ -25,7 +25,7 @@ from lake.warehouse.ledger import (
     TableLoaded,
 )
 from lake.warehouse.reconcile import Reconciled
-from lake.warehouse.warehouse import Hook
+from lake.warehouse.warehouse import Hook, Warehouse
 
 __all__ = [
     "Compared",
@@ -109,7 +109,28 @@ def reconcile(
     """
     ledger.table_name(load.table)
     hook, warehouse = statement_hook or _ignore, url.parse(warehouse_url, root=root)
+    if not mend and not _has_ledger(warehouse, load):
+        missing = (
+            Compared(one.partition, one.rows, None, 0, missing=one.rows, surplus=0, differs=True)
+            for one in load.partitions
+        )
+        return Reconciled(load.table, tuple(missing), mended=False)
     return warehouse.reconcile(load, mend=mend, hook=hook)
+
+
+def _has_ledger(warehouse: Warehouse, load: TableLoad) -> bool:
+    """Tell whether there is a ledger; nothing is made.
+
+    Raises:
+        LoadRefused: there is none, and a table.
+    """
+    with warehouse.reading() as found:
+        # In this order: a load that runs beside this makes the ledger first.
+        is_there = bool(found and found.columns(*ledger.table_name(load.table)))
+        has_ledger = bool(found and found.columns("", ledger.TABLES))
+    if is_there and not has_ledger:
+        raise ledger.never_loaded(load, warehouse=warehouse.url)
+    return has_ledger
 
 
 def holds(warehouse_url: str, lake_id: str, table: str, *, root: Path) -> Mapping[str, LedgerRow]:

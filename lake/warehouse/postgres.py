@@ -5,8 +5,9 @@ first one did.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import duckdb
@@ -36,6 +37,7 @@ _SETTINGS = (
     # A session has nothing to say while DuckDB reads the next files.
     " SET idle_in_transaction_session_timeout = 0"
 )
+_LEDGER = (ledger.TABLES, ledger.LOADS, ledger.WRITERS)
 _LEDGER_KEY = 4_947_003_107_155_427_169
 """Of the advisory lock under which the ledger is made: PostgreSQL's IF NOT EXISTS is no lock."""
 
@@ -58,11 +60,19 @@ class PostgresWarehouse:
 
     def reconcile(self, load: TableLoad, *, mend: bool, hook: Hook) -> Reconciled:
         """Compare a table with what was published; see `Warehouse`."""
-        return reconcile_in(self.changing(load, hook=hook, memory_limit=None), mend=mend)
+        # Who only looks needs no more of the ledger, and may not make it.
+        needed = _LEDGER if mend else (ledger.TABLES, ledger.LOADS)
+        changing = self.changing(load, hook=hook, memory_limit=None, needed=needed)
+        return reconcile_in(changing, mend=mend)
 
     @contextlib.contextmanager
     def changing(
-        self, load: TableLoad, *, hook: Hook, memory_limit: str | None
+        self,
+        load: TableLoad,
+        *,
+        hook: Hook,
+        memory_limit: str | None,
+        needed: Sequence[str] = _LEDGER,
     ) -> Iterator[PostgresTable]:
         """Give a table within one transaction, committed at the end; an error undoes it all."""
         what = f"loading {load.dataset} into {load.table} in {self.url}"
@@ -74,8 +84,8 @@ class PostgresWarehouse:
             read_errors(what),
         ):
             _run(server, _SETTINGS, hook)
-            _make_ledger(server, hook)
             table = postgres_table.open_table(server, reader, load, hook=hook, warehouse=self.url)
+            _make_ledger(server, table, needed)
             table.run("BEGIN ISOLATION LEVEL READ COMMITTED")
             yield table
             table.run("COMMIT")
@@ -135,11 +145,16 @@ def _reader(load: TableLoad, memory_limit: str | None) -> duckdb.DuckDBPyConnect
     return reader
 
 
-def _make_ledger(server: Connection, hook: Hook) -> None:
-    schema = postgres_table.default_schema(server)
-    home, names = f"{identifier(schema)}.", (ledger.TABLES, ledger.LOADS, ledger.WRITERS)
-    if all(fetched(server, postgres_table.columns_query(schema, name)) for name in names):
+def _make_ledger(server: Connection, table: PostgresTable, needed: Sequence[str]) -> None:
+    """Make the ledger where it is not there, unless there is a table that it says nothing of."""
+    # In this order: a load that runs beside this makes the ledger first.
+    is_there, home = bool(table.columns()), table.home
+    query = partial(postgres_table.columns_query, table.default_schema)
+    found = [bool(fetched(server, query(name))) for name in needed]
+    if all(found):
         return
+    if is_there and not any(found):
+        raise ledger.never_loaded(table.load, warehouse=table.warehouse)
     statements = (
         "BEGIN",
         f"SELECT pg_advisory_xact_lock({_LEDGER_KEY})",
@@ -148,7 +163,7 @@ def _make_ledger(server: Connection, hook: Hook) -> None:
         "COMMIT",
     )
     for statement in statements:
-        _run(server, statement, hook)
+        table.run(statement)
 
 
 def _run(server: Connection, statement: str, hook: Hook) -> None:

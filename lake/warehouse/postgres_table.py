@@ -192,12 +192,17 @@ def fetched(server: "psycopg.Connection[tuple[Any, ...]]", statement: str) -> Ro
 def default_schema(server: "psycopg.Connection[tuple[Any, ...]]") -> str:
     """Return the schema of the ledger, and of tables that name none.
 
-    It is where a ledger is found on this role's search path; else where the role makes tables. So
-    a schema of the role's own name, made later, brings no second ledger and no second copy.
+    It is where a ledger is found on this role's search path; else where the only one is that the
+    role may use; else where the role makes tables. So a schema of the role's own name, made later,
+    or another search path brings no second ledger and no second copy.
     """
+    name = literal(ledger.TABLES)
+    tables = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    rights = " AND ".join(f"has_table_privilege(c.oid, '{one}')" for one in ("SELECT", "UPDATE"))
     query = (
-        "SELECT coalesce((SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n"
-        f" ON n.oid = c.relnamespace WHERE c.oid = to_regclass({literal(ledger.TABLES)})),"
+        f"SELECT coalesce((SELECT n.nspname::text FROM {tables} WHERE c.oid = to_regclass({name})),"
+        f" (SELECT min(n.nspname::text) FROM {tables} WHERE c.relname = {name}"
+        f" AND has_schema_privilege(n.oid, 'USAGE') AND {rights} HAVING count(*) = 1),"
         " current_schema(), 'public')"
     )
     return str(fetched(server, query)[0][0])

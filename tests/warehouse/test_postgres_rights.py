@@ -150,6 +150,45 @@ def test_a_schema_of_the_roles_own_name_brings_no_second_copy(
     assert (held.table, held.commit) == ("daily", 2)
 
 
+@pytest.mark.parametrize("path", ["other", "other,pg_temp", "%22%22"])
+def test_another_search_path_brings_no_second_ledger(
+    tmp_path: Path, warehouse: Place, publish: Publish, path: str
+) -> None:
+    load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path)
+    warehouse.run("CREATE SCHEMA other")
+    url = f"{warehouse.url}?options=-c%20search_path%3D{path}"
+    assert load(url, publish(2, {"2024-01": [4]}), root=tmp_path).loaded == ("month=2024-01",)
+    [held] = describe(url, root=tmp_path)
+    assert (held.table, held.commit) == ("marts.daily", 2)
+    query = "SELECT schemaname FROM pg_tables WHERE tablename = '_lake_tables'"
+    assert warehouse.run(query) == [("public",)]
+
+
+def test_a_ledger_that_a_role_may_not_use_is_not_its_own(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path)
+    role, url = login(warehouse)
+    warehouse.run(
+        f'CREATE SCHEMA mine AUTHORIZATION "{role}"', f'ALTER ROLE "{role}" SET search_path = mine'
+    )
+    theirs = dataclasses.replace(publish(1, {"2024-01": [5]}), table="daily")
+    load(url, theirs, root=tmp_path)
+    assert warehouse.run("SELECT trips FROM mine.daily") == [(5,)]
+    [held] = describe(url, root=tmp_path)
+    assert held.table == "daily"
+    warehouse.run(f'DROP OWNED BY "{role}"', f'DROP ROLE "{role}"')
+
+
+def test_no_ledger_is_made_for_a_table_that_no_lake_has_loaded(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    warehouse.run("CREATE SCHEMA marts", "CREATE TABLE marts.daily (month VARCHAR, trips BIGINT)")
+    with pytest.raises(LoadRefused, match="is there, and no lake has loaded it: give"):
+        load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path)
+    assert warehouse.run("SELECT to_regclass('_lake_tables')::text") == [(None,)]
+
+
 def test_a_server_that_takes_no_changes_is_told(
     tmp_path: Path, warehouse: Place, publish: Publish
 ) -> None:

@@ -165,6 +165,16 @@ def test_what_moves_rows_and_writes_none_is_not_looked_at(
     assert not [text for text in loaded(3, {**MONTHS, "2024-02": [6]}) if STAGE in text]
 
 
+def test_who_only_looks_makes_no_list_of_writers(
+    tmp_path: Path, warehouse: Place, publish: Publish, loaded: Loaded
+) -> None:
+    loaded(1, MONTHS)
+    warehouse.run("DROP TABLE _lake_writers")
+    found = reconcile(warehouse.url, publish(1, MONTHS), root=tmp_path, mend=False)
+    assert found.differing == ()
+    assert warehouse.run("SELECT to_regclass('_lake_writers')::text") == [(None,)]
+
+
 def test_writers_that_left_nothing_are_forgotten_in_the_end(
     warehouse: Place, loaded: Loaded
 ) -> None:

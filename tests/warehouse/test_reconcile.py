@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lake.errors import LoadRefused
-from lake.warehouse.load import Compared, TableLoad, holds, load, reconcile
+from lake.warehouse.load import Compared, Reconciled, TableLoad, holds, load, reconcile
 from tests.warehouse.places import Place
 
 Publish = Callable[..., TableLoad]
@@ -99,6 +99,31 @@ def test_a_ledger_row_deleted_by_hand_is_written_again_by_the_next_load(
     warehouse.run("DELETE FROM _lake_loads WHERE \"partition\" = 'month=2024-02'")
     assert load(warehouse.url, publish(2, MONTHS), root=tmp_path).loaded == (FEBRUARY,)
     assert rows() == WHOLE
+
+
+def test_who_only_looks_makes_nothing(tmp_path: Path, warehouse: Place, publish: Publish) -> None:
+    def made() -> list[tuple[Any, ...]]:
+        return warehouse.run(
+            "SELECT table_name FROM information_schema.tables WHERE table_name LIKE '_lake%'"
+            " AND table_catalog = current_database()"
+        )
+
+    months, before = publish(1, MONTHS), sorted(tmp_path.iterdir())
+    found = reconcile(warehouse.url, months, root=tmp_path, mend=False)
+    assert found == Reconciled(
+        "marts.daily",
+        (
+            Compared(JANUARY, 2, None, 0, missing=2, surplus=0, differs=True),
+            Compared(FEBRUARY, 1, None, 0, missing=1, surplus=0, differs=True),
+        ),
+        mended=False,
+    )
+    assert sorted(tmp_path.iterdir()) == before
+    assert made() == []
+    warehouse.run("CREATE SCHEMA marts", "CREATE TABLE marts.daily (month VARCHAR, trips BIGINT)")
+    with pytest.raises(LoadRefused, match=r"is there, and no lake has loaded it: give curated\.d"):
+        reconcile(warehouse.url, months, root=tmp_path, mend=False)
+    assert made() == []
 
 
 def test_nothing_of_a_foreign_table_is_adopted(
