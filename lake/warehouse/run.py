@@ -5,8 +5,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lake.catalog.entries import Note
-from lake.catalog.publish import Draft, publish
 from lake.catalog.state import State
 from lake.config import url_of
 from lake.config.period import ALL, Periods
@@ -14,10 +12,10 @@ from lake.errors import InvalidConfig, LakeError, NoSuchDataset, NoSuchTable, ra
 from lake.query.connect import check, reader
 from lake.query.describe import described
 from lake.schema.admit import crowd
-from lake.warehouse.declared import declaration, table_config, tables
+from lake.warehouse.declared import table_config, tables
 from lake.warehouse.ledger import Overtaken, PartitionLoad, TableLoad, TableLoaded
 from lake.warehouse.load import Reconciled, due, load, reconcile
-from lake.warehouse.url import parse
+from lake.warehouse.noted import note
 from lake.warehouse.warehouse import Hook
 from lake.words import nearest
 
@@ -57,11 +55,10 @@ def load_tables(
     for name in chosen(lake, names):
         try:
             loaded.append(_load(lake, name, url, hook, periods))
+            told(loaded[-1])
+            note(lake, name, loaded[-1], url)
         except LakeError as error:
             errors.append(error)
-            continue
-        told(loaded[-1])
-        _note(lake, name, loaded[-1], url)
     raise_all(errors)
     return loaded
 
@@ -218,27 +215,3 @@ def _due(lake: "Lake", name: str, url: str, periods: Periods) -> list[str]:
     wanted = table_load(lake, name, periods)
     found = due(url, wanted, root=lake.config.root)
     return [*(partition.partition for partition in found.changed), *found.removed]
-
-
-def _note(lake: "Lake", name: str, loaded: TableLoaded, url: str) -> None:
-    """Note a load that changed something in the log; it changes no data."""
-    if not loaded.loaded and not loaded.removed:
-        return
-    data = {
-        "table": loaded.table,
-        "warehouse": parse(url, root=lake.config.root).url,
-        "loaded": str(len(loaded.loaded)),
-        "removed": str(len(loaded.removed)),
-        "rows": str(loaded.rows),
-        "of": str(lake.commit),
-    }
-    note, said = Note("load", f"curated.{name}", data=data), declaration(lake, name)
-    known = lake.state.declared("table").get(name) == said.text
-    publish(
-        lake.log,
-        lake.state,
-        lambda state: Draft((note,) if known else (note, said)),
-        commit_id=lake.new_id(),
-        message=f"load {loaded.table}",
-        run=lake.run,
-    )

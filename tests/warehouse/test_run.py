@@ -10,11 +10,19 @@ from lake.catalog.entries import Remove
 from lake.catalog.publish import Draft, publish
 from lake.config import TableConfig, Warehouse
 from lake.config.period import Periods
-from lake.errors import InvalidConfig, LoadRefused, NoSuchDataset, NoSuchTable, SeveralFailed
+from lake.errors import (
+    InvalidConfig,
+    LoadRefused,
+    NoSuchDataset,
+    NoSuchTable,
+    SeveralFailed,
+)
 from lake.lake import Lake
 from lake.operations.status import status
+from lake.warehouse.declared import table_config
 from lake.warehouse.ledger import TableLoaded
 from lake.warehouse.run import load_tables, plan, warehouse_url
+from storage_backends import Store
 from tests.catalog.memory import MemoryStore
 from tests.lakes import again, copy_of, land, model, rows, shared_lake
 
@@ -140,6 +148,44 @@ def test_a_load_is_noted_in_the_log(lk: Lake) -> None:
         ("curated.totals", "totals", url, 2, 0, 2, before, before + 1),
         ("curated.ids", "marts.id_list", url, 1, 0, 2, before + 1, before + 2),
     ]
+
+
+class Sealed:
+    """The store of a lake that may be read, and not written."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def put_new(self, key: str, data: bytes) -> None:
+        raise PermissionError(key)
+
+
+def test_a_load_that_could_not_be_noted_keeps_no_other_and_is_noted_later(lk: Lake) -> None:
+    published, store = lk.commit, lk.log.store
+    lk.log.store = Sealed(store)
+    with pytest.raises(SeveralFailed, match="nothing was published"):
+        load_tables(lk)
+    assert held(lk) == [(10, "2024-01"), (20, "2024-02")]
+    assert held(lk, "FROM marts.id_list ORDER BY id") == [(1,), (2,)]
+    one = again(lk)
+    assert [(t.loaded, t.removed) for t in one.load()] == [((), ()), ((), ())]
+    query = 'SELECT "table", partitions, removed, rows, loaded_commit FROM meta.loads'
+    found = rows(again(lk), query)
+    assert found == [("totals", 2, 0, 2, published), ("marts.id_list", 1, 0, 2, published)]
+    noted = one.commit
+    assert [t.loaded for t in again(lk).load()] == [(), ()]
+    assert again(lk).commit == noted
+
+
+def test_a_table_that_is_loaded_in_another_way_is_noted_though_no_row_moved(lk: Lake) -> None:
+    lk.load(["ids"])
+    tables = {"ids": TableConfig("marts.id_list", "append")}
+    other = configured(lk, Warehouse(load=("ids",), tables=tables))
+    assert other.load()[0].loaded == ()
+    assert table_config(configured(again(lk), Warehouse()), "ids") == tables["ids"]
 
 
 def test_tables_can_be_named_and_are_told_as_they_are_loaded(lk: Lake) -> None:
