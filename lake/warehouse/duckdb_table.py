@@ -38,6 +38,11 @@ class DuckDBTable:
         """Return the rows of a query over published files."""
         return self.run(query)
 
+    @property
+    def overriding(self) -> str:
+        """Nothing: DuckDB numbers no column by itself."""
+        return ""
+
     def columns(self) -> dict[str, str]:
         """Return the table's columns and their types, in order; none if there is no table."""
         return dict(self.run(columns_query(*ledger.table_name(self.load.table))))

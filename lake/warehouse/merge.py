@@ -59,7 +59,7 @@ def _replace(table: Table, every: Sequence[str], keys: Sequence[str], same: str)
         )
     listed = ", ".join(every)
     table.run(
-        f"INSERT INTO {table.name} ({listed}) SELECT {listed} FROM {STAGE} AS new"
+        f"INSERT INTO {table.name} ({listed}){table.overriding} SELECT {listed} FROM {STAGE} AS new"
         f" WHERE NOT EXISTS (SELECT 1 FROM {table.name} AS old WHERE {same})"
     )
 

@@ -63,6 +63,11 @@ class PostgresTable:
         """Return the rows of a DuckDB query over published files."""
         return self.reader.execute(query).fetchall()
 
+    @property
+    def overriding(self) -> str:
+        """What lets a column GENERATED ALWAYS AS IDENTITY take what is published, as COPY does."""
+        return " OVERRIDING SYSTEM VALUE"
+
     def columns(self) -> dict[str, str]:
         """Return the table's columns and their types, in order; none if there is no table."""
         _, name = ledger.table_name(self.load.table)

@@ -73,6 +73,10 @@ class Table(Source, Protocol):
     def run(self, statement: str) -> Rows:
         """Run one statement in the warehouse, between two calls of the hook."""
 
+    @property
+    def overriding(self) -> str:
+        """What an INSERT says behind its columns, so that all of them take what is published."""
+
     def columns(self) -> dict[str, str]:
         """Return the table's columns, as they are written there, and their types, in order."""
 

@@ -101,6 +101,19 @@ def test_merge_changes_adds_moves_and_keeps(
     assert load(warehouse.url, second, root=tmp_path).loaded == ()
 
 
+def test_merge_writes_keys_that_the_table_numbers_by_itself(
+    tmp_path: Path, postgres_warehouse: Place, publish: Publish
+) -> None:
+    url, first = postgres_warehouse.url, {"2024-01": [(1, 10)]}
+    load(url, keyed(publish, 1, first), root=tmp_path)
+    postgres_warehouse.run(
+        "ALTER TABLE marts.daily ALTER COLUMN id SET NOT NULL",
+        "ALTER TABLE marts.daily ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY",
+    )
+    load(url, keyed(publish, 2, first | {"2024-02": [(7, 70)]}), root=tmp_path)
+    assert held(postgres_warehouse) == [(1, 10, "2024-01"), (7, 70, "2024-02")]
+
+
 def test_merge_refuses_a_key_that_is_there_twice_or_null(
     tmp_path: Path, warehouse: Place, publish: Publish
 ) -> None:
