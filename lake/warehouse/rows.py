@@ -86,24 +86,32 @@ def within_any(table: Table, partitions: Sequence[str], types: Mapping[str, str]
 
 def _pairs(table: Table, partition: str, types: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the columns of a partition's keys, and their values as SQL."""
-    names = {name.lower(): name for name in types}
     found = []
     for key, value in partition_values(partition).items():
-        if key.lower() not in names:
+        name = spelling(key, types)
+        if name is None:
             raise LoadRefused(
                 f"table {table.load.table} in {table.warehouse} has no column {key}, by which"
                 f" the rows of {shown(table, partition)} are found: nothing was changed; drop"
                 " the table, and the next load makes it anew"
             )
-        name = names[key.lower()]
         found.append((identifier(name), f"CAST({literal(value)} AS {types[name]})"))
     return found
 
 
 def spelt(table: Table, types: Mapping[str, str]) -> dict[str, str]:
     """Return the load's columns, each with its name as the table has it: case may differ."""
-    names = {name.lower(): name for name in types}
-    return {name: name if name in types else names[name.lower()] for name in table.given}
+    names = ((name, spelling(name, types)) for name in table.given)
+    return {name: there for name, there in names if there}
+
+
+def spelling(column: str, held: Iterable[str]) -> str | None:
+    """Return a column's name as a table has it, which is the same if it can be; None: it has none.
+
+    Somebody may have added one that differs in case only.
+    """
+    alike = [name for name in held if name.lower() == column.lower()]
+    return column if column in alike else next(iter(alike), None)
 
 
 def refuse_other_columns(table: Source, partition: PartitionLoad) -> None:

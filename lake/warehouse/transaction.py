@@ -20,7 +20,7 @@ from lake.warehouse.ledger import (
     TableLoaded,
 )
 from lake.warehouse.merge import merge
-from lake.warehouse.rows import counts, delete, insert, shown
+from lake.warehouse.rows import counts, delete, insert, shown, spelling
 from lake.warehouse.warehouse import Source, Table
 
 
@@ -71,9 +71,9 @@ def refuse_foreign(table: Table) -> TableHeld:
 
 def adapt(table: Table, held: Mapping[str, str]) -> list[str]:
     """Give a table of the columns `held` those that are new, and wider types; return the new."""
-    names = {name.lower(): name for name in held}
+    names = {name: there for name in table.given if (there := spelling(name, held))}
     for name in table.given:
-        there = names.get(name.lower())
+        there = names.get(name)
         wide = table.widened(name, held=held[there]) if there else ""
         if there and wide != held[there]:
             table.run(f"ALTER TABLE {table.name} ALTER COLUMN {identifier(there)} TYPE {wide}")
@@ -209,9 +209,9 @@ def loaded(table: Source, difference: Difference, rows: int) -> TableLoaded:
 
 
 def _write_comments(table: Table, names: Mapping[str, str]) -> None:
-    """Write the descriptions; `names` are columns as the table has them, by lower case."""
+    """Write the descriptions; `names` are columns as the table has them, by the load's."""
     load = table.load
     table.run(f"COMMENT ON TABLE {table.name} IS {literal(load.description)}")
     for name, said in load.comments:
-        column = identifier(names.get(name.lower(), name))
+        column = identifier(names.get(name, name))
         table.run(f"COMMENT ON COLUMN {table.name}.{column} IS {literal(said)}")

@@ -208,6 +208,24 @@ def test_reserved_words_and_other_cases_are_quoted(
     assert warehouse.run('SELECT "select", "User" FROM "order"') == [(3, 4)]
 
 
+@pytest.mark.parametrize("mode", ["replace", "append", "merge"])
+def test_columns_of_somebodys_that_differ_in_case_only_are_not_taken_for_ours(
+    tmp_path: Path, warehouse: Place, publish: Publish, mode: str
+) -> None:
+    words: dict[str, Any] = {"mode": mode, "comments": (("trips", "How many"),)}
+    words["merge_on"] = ("day",) if mode == "merge" else ()
+    load(warehouse.url, publish(1, {"2024-01": [3]}, **words), root=tmp_path)
+    warehouse.run('ALTER TABLE marts.daily ADD "TRIPS" INTEGER, ADD "Month" TEXT')
+    months = {"2024-01": [3], "2024-02": [4]}
+    assert load(warehouse.url, publish(2, months, **words), root=tmp_path).rows == 2
+    found = reconcile(warehouse.url, publish(2, months, **words), root=tmp_path, mend=True)
+    assert found.differing == ()
+    query = 'SELECT month, trips, "TRIPS", "Month" FROM marts.daily ORDER BY 1'
+    assert warehouse.run(query) == [("2024-01", 3, None, None), ("2024-02", 4, None, None)]
+    said = "SELECT col_description('marts.daily'::regclass, n) FROM generate_series(2, 4, 2) n"
+    assert warehouse.run(said) == [("How many",), (None,)]
+
+
 def test_names_that_postgresql_would_cut_are_refused(
     tmp_path: Path, warehouse: Place, publish: Publish
 ) -> None:
