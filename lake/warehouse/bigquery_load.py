@@ -31,6 +31,7 @@ from lake.warehouse.gained import lacking, missing
 from lake.warehouse.ledger import Difference, LedgerRow, TableHeld, TableLoaded
 from lake.warehouse.merge import (
     refuse_bad_keys,
+    refuse_lost_key,
     refuse_moved,
     refuse_no_column,
     refuse_published_twice,
@@ -83,6 +84,7 @@ def _bring(table: BigQueryTable) -> TableLoaded:
             check(table, table.names(seen.columns), beside)
             return loaded(table, difference, _rows(table))
         refuse_changed(table, difference, seen.parts)
+        refuse_lost_key(table, seen.columns)
     types = planned(table, seen)
     note_lacking(table, seen)
     stage = _staged(table, difference, beside, types)

@@ -24,7 +24,7 @@ from lake.warehouse.bigquery_table import (
 )
 from lake.warehouse.compared import OUTSIDE, Compared
 from lake.warehouse.ledger import Difference, PartitionLoad
-from lake.warehouse.merge import refuse_bad_keys, refuse_no_column
+from lake.warehouse.merge import refuse_bad_keys, refuse_lost_key, refuse_no_column
 from lake.warehouse.reconcile import Reconciled
 
 
@@ -43,6 +43,7 @@ def _reconcile(table: BigQueryTable, *, mend: bool) -> Reconciled:
         held = refuse_foreign(table, seen)
         if not seen.parts:
             ledger.refuse_unknown(load, held, 0, warehouse=table.warehouse)
+        refuse_lost_key(table, seen.columns)
     types = planned(table, seen)
     stage = bring_up(table.asked, table, load.partitions) if load.partitions else None
     found = _compared(table, seen, types, stage)

@@ -1,9 +1,10 @@
 """Rows that take the places of those with the same key; the others stay as they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lake.errors import LoadRefused
 from lake.query.sql import identifier
+from lake.warehouse.gained import missing
 from lake.warehouse.ledger import PartitionLoad
 from lake.warehouse.rows import counts, insert, spelt, within_any
 from lake.warehouse.warehouse import Source, Table
@@ -126,6 +127,21 @@ def refuse_no_column(table: Source) -> None:
                 f" column: nothing was changed; name one of {', '.join(table.given)} in"
                 " [warehouse.tables]"
             )
+
+
+def refuse_lost_key(source: Source, columns: Iterable[str]) -> None:
+    """Refuse a table of these columns that lacks the key: every row of it would be taken for new.
+
+    The key may have been renamed by hand; a column that is added anew is NULL everywhere.
+    """
+    load = source.load
+    lost = set(missing(load, columns)) & set(load.merge_on) if load.mode == "merge" else set()
+    if lost:
+        raise LoadRefused(
+            f"table {load.table} in {source.warehouse} has no column {', '.join(sorted(lost))}, and"
+            f" {load.dataset} is merged on it: nothing was changed; rename the column back, or drop"
+            " the table, and the next load makes it anew"
+        )
 
 
 def _look_at_keys(table: Table, keys: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from lake.warehouse.compared import (
     refuse_changed_on_the_way,
 )
 from lake.warehouse.ledger import Difference
-from lake.warehouse.merge import merge
+from lake.warehouse.merge import merge, refuse_lost_key
 from lake.warehouse.rows import delete, insert
 from lake.warehouse.transaction import (
     adapt,
@@ -69,6 +69,7 @@ def reconcile(table: Table, *, mend: bool) -> Reconciled:
         if not known:
             ledger.refuse_unknown(load, held, 0, warehouse=table.warehouse)
         table.guard()
+        refuse_lost_key(table, columns)
         adapt(table, columns)
     else:
         make(table)

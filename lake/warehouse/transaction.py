@@ -19,7 +19,7 @@ from lake.warehouse.ledger import (
     TableLoad,
     TableLoaded,
 )
-from lake.warehouse.merge import merge
+from lake.warehouse.merge import merge, refuse_lost_key
 from lake.warehouse.rows import counts, delete, insert, shown, spelling
 from lake.warehouse.warehouse import Source, Table
 
@@ -41,6 +41,7 @@ def bring(table: Table) -> TableLoaded:
     if held.commit == load.commit and not is_due:
         return loaded(table, difference, checked(table, columns, beside))
     refuse_changed(table, difference, known)
+    refuse_lost_key(table, columns)
     if added := adapt(table, columns):
         difference = with_gained(difference, added, table.read)
         if rows := list(lacking(load, beside, added, table.read)):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,30 @@ def test_merge_refuses_a_stolen_key_though_as_many_rows_stay(
     moved = keyed(publish, 4, second | {"2024-02": [(2, 20), (5, 51)]})
     assert load(warehouse.url, moved, root=tmp_path).loaded == ("month=2024-02",)
     assert held(warehouse) == [(1, 10, "2024-01"), (2, 20, "2024-02"), (5, 51, "2024-02")]
+
+
+# BigQuery's stand-in keeps the columns that its API was told of.
+@pytest.mark.parametrize("warehouse", ["duckdb", "postgres"], indirect=True)
+def test_merge_refuses_a_table_whose_key_was_renamed(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    months = {"2024-01": [(1, 10), (2, 20)]}
+    load(warehouse.url, keyed(publish, 1, months), root=tmp_path)
+    warehouse.run("ALTER TABLE marts.daily RENAME COLUMN id TO number")
+    second = keyed(publish, 2, {"2024-01": [(1, 11), (2, 20)]})
+    said = (
+        f"table marts.daily in {warehouse.shown} has no column id, and curated.daily is merged on"
+        " it: nothing was changed; rename the column back, or drop the table, and the next load"
+        " makes it anew"
+    )
+    for attempt in (load, partial(reconcile, mend=True)):
+        with pytest.raises(LoadRefused) as refused:
+            attempt(warehouse.url, second, root=tmp_path)
+        assert str(refused.value) == said
+    assert warehouse.run("SELECT count(*) FROM marts.daily") == [(2,)]
+    warehouse.run("ALTER TABLE marts.daily RENAME COLUMN number TO id")
+    load(warehouse.url, second, root=tmp_path)
+    assert held(warehouse) == [(1, 11, "2024-01"), (2, 20, "2024-01")]
 
 
 def test_merge_names_a_key_that_is_no_column(
