@@ -64,9 +64,12 @@ def looked_up(text: str | None) -> str | None:
     return expand(text, os.environ) if text else None
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=1)
 def _lake_url(text: str | None, run: str) -> str | None:
-    """Ask once a run what a block stands for: every task opens the lake."""
+    """Ask once a run what a block stands for: every task opens the lake.
+
+    A process that turns to another lake, as a worker of a cluster may, gets its credentials anew.
+    """
     found = looked_up(text)
     return url_of(found) if found else None
 
