@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.events import emit_event
 
 from lake_flows.news import message, news
-from lake_flows.report import Report
+from lake_flows.report import Report, RunFailed
 
 ALERT = "lake.alert"
 MOST = 100
@@ -21,12 +21,13 @@ def heard(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     Its payload: `subject`, `text`, the `kinds` of news, and the `news` themselves. It comes behind
     the run's state: a run that ended Failed and let nobody hear could not even start.
     """
-    document = state.result(raise_on_failure=False)
+    found = state.result(raise_on_failure=False)
+    document = found.document if isinstance(found, RunFailed) else found
     if not isinstance(document, dict):
         return
     report = Report.of(document)
-    found = news(report)
-    if not found or not report.lake:
+    told = news(report)
+    if not told or not report.lake:
         return  # of a lake that could not be opened, Prefect tells what the run ended with
     emit_event(
         ALERT,
@@ -38,9 +39,9 @@ def heard(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
         related=_related(flow_run),
         payload={
             "subject": f"{flow.name}: {report.headline}",
-            "text": message(found),
-            "kinds": list(dict.fromkeys(one.kind for one in found)),
-            "news": [asdict(one) for one in found[:MOST]],
+            "text": message(told),
+            "kinds": list(dict.fromkeys(one.kind for one in told)),
+            "news": [asdict(one) for one in told[:MOST]],
             "flow_run": str(flow_run.id),
         },
     )

@@ -5,45 +5,24 @@ A stage with nothing declared is left out. What fails stops only what hangs on i
 Failed. Safe to kill anywhere, to run twice, and to run beside itself.
 """
 
-import argparse
-import asyncio
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.settings import (
-    PREFECT_SERVER_ANALYTICS_ENABLED,
-    PREFECT_SERVER_EPHEMERAL_ENABLED,
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
-    temporary_settings,
-)
 
 from lake.config.period import AT_ONCE
 from lake.elt import loadable
-from lake.errors import LakeError
 from lake.lake import Lake
 from lake.landing.sources import chosen, sources
 from lake_flows.alerting import heard
-from lake_flows.api import reach, unless_lost
-from lake_flows.cluster import address
+from lake_flows.by_hand import run
 from lake_flows.land import due, land_all
 from lake_flows.load import load_all
 from lake_flows.report import Report
 from lake_flows.reported import reported
 from lake_flows.transform import transform_all
-from lake_flows.where import Asked, Where, here, no_secret, warehouse_named
-
-# Of the temporary server, which runs where none is configured.
-OWN_SERVER = {
-    PREFECT_SERVER_ANALYTICS_ENABLED: False,
-    PREFECT_SERVER_EPHEMERAL_ENABLED: True,
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 120,
-}
+from lake_flows.where import Asked, Where, here, warehouse_named
 
 
 @flow(name="elt", on_completion=[heard], on_failure=[heard])
@@ -104,47 +83,5 @@ def _stages(
         load_all(lake, report, where, tables, to, asked, plan=plan)
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the flow once, with a temporary server if none is configured; 1 if anything failed."""
-    parser = argparse.ArgumentParser(prog="python -m lake_flows.elt", description=elt.__doc__)
-    for name in ("lake", "env", "project", "since", "until", "timezone", "warehouse", "runner"):
-        parser.add_argument(f"--{name}")
-    parser.add_argument("--at-once", type=int, default=AT_ONCE)
-    parser.add_argument("--plan", action="store_true")
-    given = vars(parser.parse_args(words))
-    try:
-        # Before Prefect gets to know it: what it is told once it keeps.
-        no_secret("lake", given["lake"])
-        no_secret("warehouse", given["warehouse"])
-        if given["runner"]:
-            address(given["runner"])
-        asyncio.run(reach())
-        with _ended_by_term(), temporary_settings(OWN_SERVER), unless_lost():
-            state = elt(**given, return_state=True)
-            found: Any = state.result(raise_on_failure=False)
-    except LakeError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    errors = found["errors"] if isinstance(found, dict) else [state.message]
-    for text in errors:
-        sys.stderr.write(f"error: {text}\n")
-    sys.stdout.write("" if errors else f"{state.message}\n")
-    return 1 if errors else 0
-
-
-@contextmanager
-def _ended_by_term() -> Iterator[None]:
-    """Make SIGTERM an exception: what lies on local disk is cleaned up on the way out."""
-    before = signal.signal(signal.SIGTERM, _ended)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _ended(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(elt))

@@ -1,5 +1,6 @@
 """The flow `land`: a task stages each new partition of a source, and one commits them."""
 
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -26,6 +27,7 @@ from lake.landing.stage import Attempt, Known
 from lake.words import size
 from lake_flows import assets
 from lake_flows.alerting import heard
+from lake_flows.by_hand import run
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
@@ -290,10 +292,11 @@ def commit_staged(
     """
     lake, (_, known) = where.open(), orders_of(where, source, asked, at)
     wanted, declared = list(known.values()), _source(lake, source)
+    told = {one["name"]: one for one in staged}
     found: list[tuple[Order, Found]] = [
-        (known[one["name"]], build(KINDS[one["kind"]], one["found"]))
-        for one in staged
-        if one["name"] in known
+        (order, build(KINDS[told[name]["kind"]], told[name]["found"]))
+        for name, order in known.items()
+        if name in told
     ]
     try:
         if len(found) < len(staged):
@@ -352,3 +355,7 @@ def _orders(lake: Lake, source: Source, asked: Asked, at: str) -> list[Order]:
         now=datetime.fromisoformat(at),
         timezone=asked.timezone or "",
     )
+
+
+if __name__ == "__main__":
+    sys.exit(run(land))

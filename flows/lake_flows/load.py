@@ -1,5 +1,6 @@
 """The flow `load`: a task brings each table up to date in the warehouse."""
 
+import sys
 from typing import Any
 
 from prefect import flow
@@ -13,6 +14,7 @@ from lake.warehouse.run import plan as planned
 from lake.words import counted
 from lake_flows import assets
 from lake_flows.alerting import heard
+from lake_flows.by_hand import run
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
@@ -125,3 +127,7 @@ def load_table(
     loaded = load_tables(lake, [table], to=to, periods=asked.periods)
     document: Document = plain(loaded[0])
     return document
+
+
+if __name__ == "__main__":
+    sys.exit(run(load))

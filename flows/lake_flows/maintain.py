@@ -1,5 +1,6 @@
 """The flow `maintain`: spares readers a long log, and makes `catalog.duckdb` anew."""
 
+import sys
 from typing import Any
 
 from prefect import flow
@@ -10,6 +11,7 @@ from lake.errors import StoreUnavailable
 from lake.lake import Lake
 from lake.query.attach import refresh
 from lake_flows.alerting import heard
+from lake_flows.by_hand import run
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
 from lake_flows.step import outcome, step
@@ -60,3 +62,7 @@ def write_catalog(where: Where, commit: int) -> str:
     lake = where.open()
     refresh(lake.log, lake.state)
     return "written"
+
+
+if __name__ == "__main__":
+    sys.exit(run(maintain))

@@ -131,6 +131,14 @@ class Report:
         )
 
 
+class RunFailed(LakeError):
+    """A flow run in which something failed; `document` is its whole report."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__("; ".join(report.errors))
+        self.document = report.document()
+
+
 def summary(rows: Iterable[Row]) -> str:
     """Return the counts of all outcomes: `3 landed, 1 changed, 2 unchanged`."""
     found = Counter("changed" if row.is_again else row.outcome for row in rows)

@@ -19,7 +19,7 @@ from lake.lake import Lake
 from lake.query.attach import refresh
 from lake_flows import events
 from lake_flows.page import cell, page, table
-from lake_flows.report import Drift, Report, summary
+from lake_flows.report import Drift, Report, RunFailed, summary
 from lake_flows.where import Where
 
 
@@ -42,7 +42,8 @@ def reported(flow: str, where: Where, work: Callable[[Lake, Report], None]) -> S
         events.told(report.lake, report.rows)
     _keep(report, lake, before)
     if report.errors:
-        return Failed(message="; ".join(report.errors), data=report.document())
+        failed = RunFailed(report)
+        return Failed(message=str(failed), data=failed)
     return Completed(message=summary(report.rows), data=report.document())
 
 

@@ -1,6 +1,7 @@
 """The flow `transform`: a task makes each model, in order, and one publishes what passed."""
 
 import hashlib
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from lake.models.run import plan as planned
 from lake.words import counted
 from lake_flows import assets
 from lake_flows.alerting import heard
+from lake_flows.by_hand import run
 from lake_flows.cluster import Workers, cluster
 from lake_flows.failing import failing, fit_to_show
 from lake_flows.parts import parts
@@ -224,3 +226,7 @@ def publish_models(
 def _document(lake: Lake, made: Made) -> Document:
     document: Document = plain(replace(made, run=fit_to_show(lake, made.run), error=None))
     return document
+
+
+if __name__ == "__main__":
+    sys.exit(run(transform))

@@ -5,6 +5,7 @@ from typing import Any
 from prefect import get_client
 from prefect.client.schemas.objects import State
 
+from lake_flows.report import RunFailed
 from lake_flows.transform import transform
 from tests.flows.project import Project
 
@@ -35,6 +36,7 @@ def built(project: Project, runner: str) -> State[Any]:
 
 def report(state: State[Any]) -> dict[str, Any]:
     found = state.result(raise_on_failure=False)
+    found = found.document if isinstance(found, RunFailed) else found
     assert isinstance(found, dict), found
     return found
 

@@ -21,6 +21,7 @@ from lake_flows.elt import elt
 from lake_flows.land import land
 from lake_flows.load import load as load_tables
 from lake_flows.load import load_table
+from lake_flows.report import RunFailed
 from lake_flows.transform import transform
 from lake_flows.where import Asked, here
 from tests.flows.project import Project
@@ -30,6 +31,7 @@ MONTHLY = 'partition.month = { every = "month", since = "2024-01", until = "2024
 
 def outcomes(state: State[Any]) -> dict[str, str]:
     found: Any = state.result(raise_on_failure=False)
+    found = found.document if isinstance(found, RunFailed) else found
     return {row["name"]: row["outcome"] for row in found["rows"] if row["outcome"] != "unchanged"}
 
 

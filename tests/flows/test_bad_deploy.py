@@ -10,8 +10,9 @@ import pytest
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from lake.cli import main
-from lake_flows import elt
+from lake_flows.by_hand import run
 from lake_flows.deployments.wanted import PARAMETERS_BYTES
+from lake_flows.elt import elt
 from tests.flows.project import HOURLY, NIGHTLY, POOL, Deploy, Project
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.xdist_group("prefect")]
@@ -182,7 +183,7 @@ def test_a_server_that_cannot_be_asked_is_one_line_and_elt_works_without_it(
         assert "guess" not in err
         if settings != {PREFECT_API_URL: None}:
             with temporary_settings(settings):
-                assert elt.main([]) == 1
+                assert run(elt, []) == 1
             assert capsys.readouterr().err == err
     monkeypatch.setattr(_Stranger, "version", f'"{prefect.__version__}"')
     with temporary_settings({PREFECT_API_URL: stranger}):

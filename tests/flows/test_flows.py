@@ -29,9 +29,11 @@ from lake.catalog.entries import Doom
 from lake.catalog.publish import Draft, publish
 from lake.errors import SeveralFailed, StoreRefused, StoreUnavailable
 from lake.opening import init, open_lake
-from lake_flows.elt import elt, main
+from lake_flows.by_hand import run
+from lake_flows.elt import elt
 from lake_flows.land import commit_staged, land, orders_of, stage_partition
 from lake_flows.maintain import maintain
+from lake_flows.report import RunFailed
 from lake_flows.step import is_transient
 from lake_flows.where import Asked, Where
 from tests.databases import Shop, rows
@@ -46,6 +48,7 @@ LOADED = [("2024-01", 2, 30), ("2024-02", 1, 5)]
 
 def outcomes(state: State[Any]) -> dict[str, str]:
     found: Any = state.result(raise_on_failure=False)
+    found = found.document if isinstance(found, RunFailed) else found
     return {row["name"]: row["outcome"] for row in found["rows"]}
 
 
@@ -128,7 +131,7 @@ def test_what_stays_wrong_is_not_tried_again_and_stops_nothing_else(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project.server.pages[ZONES] = b"<!DOCTYPE html><html><body>Sorry</body></html>"
-    assert main(["--project", project.folder]) == 1
+    assert run(elt, ["--project", project.folder]) == 1
     out, err = capsys.readouterr()
     assert (out, "Traceback" in err) == ("", False)
     assert re.search("^error: zones.csv", err, re.MULTILINE), err
@@ -237,6 +240,24 @@ def test_maintenance_writes_a_checkpoint_once(project: Project) -> None:
     assert project.lake().state.base.commit == 1
     state = maintain(project=project.folder, return_state=True)
     assert outcomes(state)["checkpoint"] == "unchanged"
+
+
+def test_every_flow_is_run_by_its_module(project: Project, prefect_server: PrefectServer) -> None:
+    said = []
+    for name in ("land", "transform", "load", "maintain"):
+        words = ["-m", f"lake_flows.{name}", "--project", project.folder]
+        words += ["--sources", "trips", "zones"] if name == "land" else []
+        done = subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            env=prefect_server.environ,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert said[:3] == ["3 landed\n", "2 built\n", "2 loaded\n"]
+    assert project.loaded() == LOADED
 
 
 def test_the_module_runs_without_a_server(project: Project) -> None:

@@ -34,7 +34,8 @@ from prefect.workers.process import ProcessWorker
 from lake.cli import main
 from lake.operations.verify import verify
 from lake_flows import zombies
-from lake_flows.elt import main as main_of_elt
+from lake_flows.by_hand import run
+from lake_flows.elt import elt
 from lake_flows.land import land
 from lake_flows.server import ServerFailed, auth_string
 from tests.databases import Shop
@@ -215,13 +216,13 @@ def test_a_server_that_is_lost_for_good_is_one_line_and_the_next_run_completes_i
             PREFECT_CLIENT_MAX_RETRIES: 0,
         }
         with temporary_settings(settings):
-            assert main_of_elt(["--project", project.folder]) == 1
+            assert run(elt, ["--project", project.folder]) == 1
         assert proxy.counts()["reset-before"]
         said = [line for line in capsys.readouterr().err.split("\n") if line.startswith("error: ")]
         (line,) = said
         assert line.startswith(f"error: the Prefect server at {proxy.url}/api was lost during the")
         assert "what was committed stays; start it, then run the same again" in line
-    assert main_of_elt(["--project", project.folder]) == 0
+    assert run(elt, ["--project", project.folder]) == 0
     assert project.loaded() == LOADED
     assert len(project.messages()) == len(set(project.messages()))
 
