@@ -19,6 +19,7 @@ from lake.schema.admit import crowd
 from lake.schema.join import spell
 
 KINDS = ("rows", "rejected", "current")
+_NUMBERED = "file_row_number"
 _LINE_BYTES = 64 << 20
 _LINES = {
     "line": "BIGINT",
@@ -65,8 +66,16 @@ def views_of(state: State, dataset: str) -> list[str]:
     """Return the kinds of view that a dataset has beside its own."""
     if not dataset.startswith("raw."):
         return []
+    if not _can_number(state, dataset):
+        return ["rejected"]
     has_key = bool(declared_key(state, dataset))
     return [kind for kind in KINDS if has_key or kind != "current"]
+
+
+def _can_number(state: State, dataset: str) -> bool:
+    """Tell whether rows can be numbered: DuckDB does it in a column that a file may have itself."""
+    schemas = (state.schemas[one] for one in crowd(state, dataset).counts)
+    return all(column.name.lower() != _NUMBERED for schema in schemas for column in schema)
 
 
 def names(state: State) -> list[str]:
@@ -96,10 +105,15 @@ def select(connection: Any, log: Log, state: State, dataset: str, kind: str) -> 
 
     Raises:
         NoSuchDataset: `__current` needs a key, and none is declared.
-        QueryFailed: the dataset has no column of the key's name.
+        QueryFailed: the dataset has no column of the key's name, or its rows cannot be numbered.
     """
     if kind == "rejected":
         return _rejected(connection, log, dataset)
+    if not _can_number(state, dataset):
+        raise QueryFailed(
+            f"there is no {dataset}__{kind}: a column of its files is called {_NUMBERED}, as what"
+            f" DuckDB numbers rows in; query {dataset} itself"
+        )
     rows = _rows(connection, log, state, dataset)
     return rows if kind == "rows" else _newest(state, dataset, rows)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import lake
@@ -113,3 +114,18 @@ def test_a_key_that_is_no_column_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     )
     with pytest.raises(QueryFailed, match=message):
         lk.sql("FROM raw.x__current")
+
+
+def test_files_with_a_column_that_duckdb_numbers_rows_in_keep_no_view_from_being_made(
+    tmp_path: Path,
+) -> None:
+    lk = new_lake(tmp_path)
+    land(lk, "raw.x", "SELECT 7 AS File_Row_Number")
+    land(lk, "raw.y", "SELECT 1 AS a")
+    assert rows(lk, "SELECT * FROM raw.x") == [(7,)]
+    with pytest.raises(QueryFailed, match=r"^there is no raw\.x__rows: a column of its files is"):
+        lk.sql("FROM raw.x__rows")
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{tmp_path}/.lake/catalog.duckdb' AS made (READ_ONLY)")
+        assert connection.execute("SELECT a FROM made.raw.y__rows").fetchall() == [(1,)]
+        assert connection.execute("SELECT * FROM made.raw.x").fetchall() == [(7,)]
