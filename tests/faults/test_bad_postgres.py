@@ -261,6 +261,37 @@ def test_a_value_that_a_query_cannot_take_is_shown_to_nobody_else(
     )
 
 
+VOLATILE = [
+    ("numeric", "1", "1.5"),
+    ("numeric", "1.5", "10"),
+    ("numeric", "12345678901234567890.5", "0.25"),
+    ("numeric", "1", "'NaN'"),
+    ("numeric(10,2)", "1", "'NaN'"),
+    ("int[]", "'{1}'", "'{{1}}'"),
+    ("int[]", "'{1}'", "'[0:0]={1}'"),
+]
+
+
+@pytest.mark.parametrize("is_view", [False, True])
+@pytest.mark.parametrize(("kind", "first", "second"), VOLATILE)
+def test_a_query_that_gives_other_rows_the_second_time(
+    shop: Shop, kind: str, first: str, second: str, is_view: bool
+) -> None:
+    value = f"CASE WHEN application_now() > 1 THEN {second}::{kind} ELSE {first}::{kind} END"
+    query = f"SELECT {value} AS v"
+    shop.run(
+        "CREATE FUNCTION application_now() RETURNS bigint LANGUAGE sql VOLATILE AS"
+        " $$SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'clearlake'$$",
+        f"CREATE VIEW orders AS {query}",
+    )
+    said = refusal(shop) if is_view else refusal(shop, query=query)
+    assert said.endswith(
+        "cannot be read: it gives other rows each time that it is run; nothing was landed: order"
+        " all its rows, or name those that it wants"
+    )
+
+
 @pytest.mark.parametrize("said", [{}, {"cursor": "id"}])
 def test_a_query_that_takes_too_long_for_the_server(shop: Shop, said: dict[str, Any]) -> None:
     name = shop.url.rpartition("/")[2]

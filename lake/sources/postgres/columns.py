@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lake.errors import SourceUnreadable
-from lake.query.sql import identifier
+from lake.query.sql import identifier, literal
 from lake.sources.postgres.connect import Server, said
 
 ROWS = '"_lake_rows"'
@@ -33,6 +33,8 @@ SELECT t.oid, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typna
   CASE WHEN e.typnamespace = 'pg_catalog'::regnamespace THEN e.typname END
 FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid = ANY(%s)
 """
+OTHERS = "other values than a moment ago"
+"""What the server's words hold where a query gives other rows each time."""
 _DIGITS = 38
 # A numeric of so many digits is the double that DuckDB's scanner makes of it, rounded: that is
 # within 2^-50 of it, and the number without its point is less than 2^50. Zeros at the end do not
@@ -54,6 +56,7 @@ class Column:
         element: of an array.
         digits: of a numeric with limits, and how many of them behind the point.
         why: what made it text though its type has a better one: `2 NaN`.
+        fits: the condition on each value that the way out relies on.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Column:
     element: str = ""
     digits: tuple[int, int] | None = None
     why: str = ""
+    fits: str = ""
 
     @property
     def quoted(self) -> str:
@@ -160,13 +164,17 @@ def as_text(one: Column, why: str = "") -> Column:
     return replace(one, taken=shown, made=one.quoted, why=why)
 
 
-def surveyed(server: Server, found: Sequence[Column], rows: str) -> list[Column]:
+def surveyed(
+    server: Server, found: Sequence[Column], rows: str, *, is_stored: bool
+) -> list[Column]:
     """Return the columns as their values need them, out of the snapshot that is read.
 
     Args:
         server: in the transaction that reads.
         found: the columns.
         rows: what stands behind FROM.
+        is_stored: they are a table's; else the server raises (`OTHERS` is in its words) where they
+            have other values, which do not fit, when they are read.
     """
     asked = [(one, _questions(one, server.connection.info.server_version)) for one in found]
     questions = [question for _, several in asked for question in several]
@@ -174,7 +182,20 @@ def surveyed(server: Server, found: Sequence[Column], rows: str) -> list[Column]
         return list(found)
     answers = iter(server.ask(f"SELECT {', '.join(questions)} FROM {rows}"))
     settled = [_settled(one, [next(answers) for _ in several]) for one, several in asked]
+    if not is_stored:
+        settled = [_guarded(one) for one in settled]
     return [_counted(server, one, rows) if one.why == _NAN else one for one in settled]
+
+
+def _guarded(one: Column) -> Column:
+    """Return a column that the server refuses to give where a value does not fit."""
+    if not one.fits or one.why:
+        return one
+    # It hangs on the row, so that nothing is raised before there is one.
+    raised = f"concat({literal(OTHERS)}, nullif({one.quoted}::text, {one.quoted}::text))::boolean"
+    is_other = f"({one.fits}) IS FALSE AND {raised}"
+    # Both are the same, so that the type keeps its digits.
+    return replace(one, taken=f"CASE WHEN {is_other} THEN {one.taken} ELSE {one.taken} END")
 
 
 def _counted(server: Server, one: Column, rows: str) -> Column:
@@ -191,13 +212,20 @@ def _questions(one: Column, version: int) -> list[str]:
         without_zeros = "min_scale" if version >= _HAS_MIN_SCALE else "scale"
         return [greatest, *(f"max({name}({one.taken}))" for name in ("scale", without_zeros))]
     if one.element:
-        dims = f"array_dims({one.quoted})"
         return [
-            rf"count(*) FILTER (WHERE {dims} !~ '^(\[1:\d+\])+$')",
+            rf"count(*) FILTER (WHERE NOT {_has_bounds(one)})",
             f"min(array_ndims({one.quoted}))",
             f"max(array_ndims({one.quoted}))",
         ]
     return []
+
+
+def _has_bounds(one: Column) -> str:
+    return rf"array_dims({one.quoted}) ~ '^(\[1:\d+\])+$'"
+
+
+def _has_shape(one: Column, dimensions: int) -> str:
+    return f"{_has_bounds(one)} AND array_ndims({one.quoted}) = {dimensions}"
 
 
 def _settled(one: Column, answers: Sequence[Any]) -> Column:
@@ -207,11 +235,13 @@ def _settled(one: Column, answers: Sequence[Any]) -> Column:
             return as_text(one, "arrays of unlike dimensions or bounds")
         kind = _ELEMENTS[one.element] + "[]" * (most or 1)
         taken = f"array_to_json({one.quoted})::text"
-        return replace(one, taken=taken, made=f"{one.quoted}::JSON::{kind}")
+        made = f"{one.quoted}::JSON::{kind}"
+        return replace(one, taken=taken, made=made, fits=_has_shape(one, most or 1))
     if one.type != "numeric":
         return one
     if one.digits:
-        return as_text(one, _NAN) if answers[0] == _NAN else one
+        fits = f"{one.quoted} <> 'NaN'"
+        return as_text(one, _NAN) if answers[0] == _NAN else replace(one, fits=fits)
     return _fitted(one, *answers)
 
 
@@ -231,6 +261,9 @@ def _fitted(
     precision = max(len(whole) + behind, 1)
     if precision > _DIGITS:
         return as_text(one, f"{precision} digits")
+    limit = f"1e{precision - behind}::numeric"
+    fits = f"abs({one.taken}) < {limit} AND {one.taken} = round({one.taken}, {behind})"
+    one = replace(one, fits=fits)
     if precision <= _DIGITS_OF_DOUBLE and (scale or 0) <= _ZEROS_OF_DOUBLE:
         return replace(one, made=f"{one.quoted}::DECIMAL({precision},{behind})")
     return replace(one, taken=f"({one.taken})::numeric({precision},{behind})")

@@ -10,6 +10,7 @@ import duckdb
 from lake.errors import MissingExtra, SourceIncomplete, SourceUnreadable, StoreUnavailable
 from lake.parquet.session import Config
 from lake.query.sql import literal
+from lake.sources.postgres.columns import OTHERS
 from lake.sources.postgres.connect import (
     NO_UTF8,
     READ_ONLY,
@@ -147,6 +148,11 @@ def _refused(name: str, error: duckdb.Error) -> SourceUnreadable | SourceIncompl
         return SourceIncomplete(
             f"{name} broke off: {why.strip() or line}; nothing was landed: run the same command"
             " again"
+        )
+    if OTHERS in why:
+        return SourceUnreadable(
+            f"{name} cannot be read: it gives other rows each time that it is run; nothing was"
+            " landed: order all its rows, or name those that it wants"
         )
     state = next((state for words, state in _STATES.items() if words in why), "")
     return unreadable(name, why.strip() or line, state, is_data=not state)

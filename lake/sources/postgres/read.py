@@ -103,7 +103,12 @@ def read(opened: Opened, seen: Snapshot, rows: str, to: Path, *, where: str = "t
         MissingExtra: DuckDB's extension is not installed.
     """
     way = _way(seen.server, rows, where)
-    found = surveyed(seen.server, columns(seen.server, rows), way.all)
+    found = surveyed(
+        seen.server,
+        columns(seen.server, rows),
+        way.all,
+        is_stored=not rows.startswith("(") and _is_stored(seen.server, rows),
+    )
     try:
         return _read(opened, seen, found, way, to)
     except TooWide:
@@ -169,6 +174,14 @@ def _way(server: Server, rows: str, where: str) -> _Way:
     middle = f"'({pages // 2},0)'::tid"
     parts = (f"{whole} WHERE ctid < {middle}", f"{whole} WHERE ctid >= {middle}")
     return _Way(whole, parts, schema, scanned)
+
+
+def _is_stored(server: Server, table: str) -> bool:
+    """Tell whether rows lie in the database; those of a view or elsewhere may change meanwhile."""
+    (is_stored,) = server.ask(
+        f"SELECT relkind IN ('r', 'm', 'p') FROM pg_class WHERE oid = {literal(table)}::regclass"
+    )
+    return bool(is_stored)
 
 
 def _taken(found: Sequence[Column], way: _Way) -> str:
