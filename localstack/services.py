@@ -128,6 +128,10 @@ def azurite(folder: Path) -> Service:
     )
 
 
+_PREPARED = ("-c", "max_prepared_transactions=2")
+"""Of PostgreSQL, for a test of sources that have them."""
+
+
 def postgres(folder: Path) -> Service:
     port, home, user = free_port(), programs.postgres(), None
     if os.geteuid() == 0:
@@ -145,7 +149,7 @@ def postgres(folder: Path) -> Service:
     url = f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}"
     return Service(
         # No socket in the file system, and no waiting for the disk: it goes when it stops.
-        [str(home / "bin" / "postgres"), "-D", str(data), *at, "-k", "", "-F"],
+        [str(home / "bin" / "postgres"), "-D", str(data), *at, "-k", "", "-F", *_PREPARED],
         lambda: not subprocess.call([home / "bin" / "pg_isready", "--quiet", *at]),
         {"WAREHOUSE_URL": url},
         lambda: programs.run(

@@ -216,6 +216,45 @@ def test_a_clock_without_a_zone_may_go_back_where_summer_ends(shop: Shop) -> Non
     assert ids(lk) == [1, 2]
 
 
+def test_a_transaction_that_is_prepared_is_not_lost(shop: Shop) -> None:
+    shop.run("CREATE TABLE orders (id int, updated_at timestamptz DEFAULT now())")
+    shop.run("INSERT INTO orders VALUES (1)")
+    lk = by_time(shop)
+    landed(lk)
+    name = shop.url.rpartition("/")[2]
+    with shop.other() as late:
+        late.execute("INSERT INTO orders VALUES (2)")
+        late.execute(f"PREPARE TRANSACTION '{name}'".encode())
+    late.close()
+    try:
+        shop.run("INSERT INTO orders VALUES (3)")
+        assert landed(lk).rows == 1
+    finally:
+        shop.run(f"COMMIT PREPARED '{name}'")
+    assert landed(lk).rows == 1
+    assert ids(lk) == [1, 2, 3]
+
+
+def test_a_clock_without_a_zone_may_be_that_of_the_last_zone(shop: Shop) -> None:
+    shop.run("CREATE TABLE orders (id int, updated_at timestamp DEFAULT now())")
+    shop.run("SET timezone = 'UTC'")
+    late = shop.other()
+    late.execute("SET LOCAL timezone = 'Etc/GMT+12'")
+    shop.run("INSERT INTO orders VALUES (1)")
+    lk = by_time(shop, key=[])
+    landed(lk)
+    late.execute("INSERT INTO orders VALUES (2)")
+    late.commit()
+    assert landed(lk).rows == 1
+    shop.run("INSERT INTO orders VALUES (3, '2099-01-01')")
+    assert landed(lk).rows == 1
+    late.execute("SET LOCAL timezone = 'Etc/GMT+12'")
+    late.execute("INSERT INTO orders VALUES (4)")
+    late.commit()
+    late.close()
+    assert landed(lk).rows == 1
+
+
 def test_a_table_that_was_emptied_begins_anew_with_force(shop: Shop) -> None:
     shop.run(ORDERS)
     add(shop, (1, "a", ONE))
