@@ -8,11 +8,8 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import duckdb
-
 from lake.errors import InvalidConfig, InvalidName
-from lake.query.connect import CONFIG
-from lake.query.sql import identifier, literal
+from lake.query.sql import identifier
 from lake.warehouse import bigquery_load, bigquery_reconcile, ledger
 from lake.warehouse.bigquery_errors import errors_of
 from lake.warehouse.bigquery_jobs import PATIENCE_S, BigQuery
@@ -20,8 +17,8 @@ from lake.warehouse.bigquery_place import Place, connect, parse_place
 from lake.warehouse.bigquery_sql import name, translated
 from lake.warehouse.bigquery_table import BigQueryTable, make_ledger
 from lake.warehouse.bigquery_types import bigquery_type, refuse_names
-from lake.warehouse.duckdb_file import read_errors, reader_errors
 from lake.warehouse.ledger import TableLoad, TableLoaded
+from lake.warehouse.reader import open_reader
 from lake.warehouse.reconcile import Reconciled
 from lake.warehouse.warehouse import Hook, Rows
 
@@ -66,10 +63,8 @@ class BigQueryWarehouse:
         what = f"loading {load.dataset} into {load.table} in {self.url}"
         given = _given(load)
         with (
-            contextlib.closing(_reader(load, memory_limit)) as reader,
+            open_reader(load, what=what, memory_limit=memory_limit) as reader,
             errors_of(self.place, what),
-            reader_errors(what),
-            read_errors(what),
             _asked(self.place, hook, self.patience_s) as asked,
         ):
             make_ledger(asked)
@@ -136,14 +131,6 @@ def _given(load: TableLoad) -> dict[str, str]:
         column: bigquery_type(type_, column=column, dataset=load.dataset)
         for column, type_ in load.columns
     }
-
-
-def _reader(load: TableLoad, memory_limit: str | None) -> duckdb.DuckDBPyConnection:
-    reader = duckdb.connect(config={**CONFIG})
-    load.let_read(reader)
-    if memory_limit:
-        reader.execute(f"SET memory_limit = {literal(memory_limit)}")
-    return reader
 
 
 def _ignore(request: str) -> None:

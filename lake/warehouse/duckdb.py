@@ -15,15 +15,14 @@ from lake.query.sql import identifier, literal
 from lake.warehouse import duckdb_table, transaction
 from lake.warehouse.duckdb_file import (
     DuckDBFile,
-    first_line,
     ledger_home,
-    read_errors,
     reading,
     schema_home,
     writing,
 )
 from lake.warehouse.duckdb_table import DuckDBTable
 from lake.warehouse.ledger import TableLoad, TableLoaded
+from lake.warehouse.reader import first_line, read_errors
 from lake.warehouse.reconcile import Reconciled, reconcile_in
 from lake.warehouse.warehouse import Hook, Rows
 

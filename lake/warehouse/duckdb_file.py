@@ -11,22 +11,16 @@ from pathlib import Path
 
 import duckdb
 
-from lake.errors import InvalidConfig, LakeError, LoadRefused, StoreUnavailable, WarehouseLocked
+from lake.errors import InvalidConfig, LakeError, WarehouseLocked
 from lake.query.sql import identifier
 from lake.warehouse import ledger
+from lake.warehouse.reader import first_line
 from lake.words import cause
 
 # DuckDB tells these apart by its texts only: the exception has no fields.
 _LOCKED = re.compile(r"Could not set lock on file")
 _HOLDER = re.compile(r"held in (.+) \(PID (\d+)\)")
 _TOO_NEW = re.compile(r"version number (\d+), but we can only read versions")
-
-_UNAVAILABLE = (
-    duckdb.IOException,
-    duckdb.OutOfMemoryException,
-    duckdb.FatalException,
-    duckdb.InternalException,
-)
 
 # Two processes cannot both have the file open, so a lock of this process is enough to keep two
 # threads from making the ledger at the same time.
@@ -170,36 +164,3 @@ def _cannot_open(file: DuckDBFile, exc: duckdb.Error) -> LakeError:
         f"warehouse {file.url} cannot be opened: {first_line(exc)}; put it right, or name another"
         " file in the warehouse's url"
     )
-
-
-def first_line(exc: duckdb.Error) -> str:
-    """Return what DuckDB says, without its kind and the lines that point into the SQL."""
-    return str(exc).split("\n", 1)[0].partition("Error: ")[2].rstrip(" !.") or str(exc)
-
-
-@contextlib.contextmanager
-def read_errors(what: str) -> Iterator[None]:
-    """Say that what a load reads or writes could not be had, in one line."""
-    try:
-        yield
-    except _UNAVAILABLE as exc:
-        raise StoreUnavailable(
-            f"{what} broke off ({first_line(exc)}): nothing was changed; put that right, then load"
-            " again"
-        ) from exc
-
-
-@contextlib.contextmanager
-def reader_errors(what: str) -> Iterator[None]:
-    """Say what DuckDB refuses of published rows on their way elsewhere, in one line.
-
-    Raises:
-        LoadRefused: a value cannot be sent.
-    """
-    try:
-        yield
-    except duckdb.Error as exc:
-        raise LoadRefused(
-            f"{what} failed ({first_line(exc)}): nothing was changed; put that right in the model,"
-            " then load"
-        ) from exc

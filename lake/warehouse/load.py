@@ -8,13 +8,9 @@ one never overwrites a newer one.
 from collections.abc import Mapping
 from pathlib import Path
 
-import duckdb
-
 from lake.errors import LoadRefused
-from lake.query.connect import CONFIG
 from lake.warehouse import ledger, url
 from lake.warehouse.compared import Compared
-from lake.warehouse.duckdb_file import read_errors, reader_errors
 from lake.warehouse.gained import missing, with_gained
 from lake.warehouse.ledger import (
     Difference,
@@ -24,6 +20,7 @@ from lake.warehouse.ledger import (
     TableLoad,
     TableLoaded,
 )
+from lake.warehouse.reader import open_reader
 from lake.warehouse.reconcile import Reconciled
 from lake.warehouse.warehouse import Hook, Warehouse
 
@@ -160,8 +157,7 @@ def due(warehouse_url: str, load: TableLoad, *, root: Path) -> Difference:
     if not added or not difference.unchanged:
         return difference
     what = f"looking at what {load.table} lacks of {load.dataset}"
-    with duckdb.connect(config={**CONFIG}) as reader, reader_errors(what), read_errors(what):
-        load.let_read(reader)
+    with open_reader(load, what=what) as reader:
         return with_gained(difference, added, lambda query: reader.execute(query).fetchall())
 
 

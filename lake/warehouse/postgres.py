@@ -15,14 +15,13 @@ import psycopg
 
 from lake.errors import MissingExtra
 from lake.postgres_server import Server, parse_server
-from lake.query.connect import CONFIG
-from lake.query.sql import identifier, literal
+from lake.query.sql import identifier
 from lake.warehouse import ledger, postgres_table, postgres_written, transaction
-from lake.warehouse.duckdb_file import read_errors, reader_errors
 from lake.warehouse.ledger import TableLoad, TableLoaded
 from lake.warehouse.postgres_connect import connect
 from lake.warehouse.postgres_errors import server_errors
 from lake.warehouse.postgres_table import PostgresTable, fetched
+from lake.warehouse.reader import open_reader
 from lake.warehouse.reconcile import Reconciled, reconcile_in
 from lake.warehouse.warehouse import Hook, Rows
 from storage_backends import extensions
@@ -77,12 +76,11 @@ class PostgresWarehouse:
         """Give a table within one transaction, committed at the end; an error undoes it all."""
         what = f"loading {load.dataset} into {load.table} in {self.url}"
         with (
-            contextlib.closing(_reader(load, memory_limit)) as reader,
+            open_reader(load, what=what, memory_limit=memory_limit) as reader,
             connect(self.server) as server,
             server_errors(server, load, what=what, url=self.url),
-            reader_errors(what),
-            read_errors(what),
         ):
+            _let_encode(reader)
             _run(server, _SETTINGS, hook)
             table = postgres_table.open_table(server, reader, load, hook=hook, warehouse=self.url)
             _make_ledger(server, table, needed)
@@ -131,18 +129,13 @@ class _Ledger:
         return rows
 
 
-def _reader(load: TableLoad, memory_limit: str | None) -> duckdb.DuckDBPyConnection:
-    reader = duckdb.connect(config={**CONFIG})
-    load.let_read(reader)
+def _let_encode(reader: duckdb.DuckDBPyConnection) -> None:
     try:
         extensions.load(reader, "postgres_scanner", extra="postgres")
     except ImportError as exc:
         raise MissingExtra(str(exc)) from exc
     # One thread encodes three times as fast as the server takes rows; others would only spin.
     reader.execute("SET threads = 1")
-    if memory_limit:
-        reader.execute(f"SET memory_limit = {literal(memory_limit)}")
-    return reader
 
 
 def _make_ledger(server: Connection, table: PostgresTable, needed: Sequence[str]) -> None:

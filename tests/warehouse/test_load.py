@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from lake.errors import InvalidName, LoadRefused, StoreUnavailable
@@ -215,6 +216,24 @@ def test_a_type_that_does_not_fit_is_refused(
     with pytest.raises(LoadRefused, match=re.compile(TYPE_DIFFERS, re.IGNORECASE)):
         load(warehouse.url, wider, root=tmp_path)
     assert rows() == [("2024-01", 3)]
+
+
+def test_what_lets_files_be_read_and_fails_is_told_and_leaves_nothing_open(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    opened: list[duckdb.DuckDBPyConnection] = []
+
+    def let_read(connection: duckdb.DuckDBPyConnection) -> None:
+        opened.append(connection)
+        connection.execute("LOAD '/nowhere/httpfs.duckdb_extension'")
+
+    job = dataclasses.replace(publish(1, {"2024-01": [3]}), let_read=let_read)
+    with pytest.raises(
+        StoreUnavailable, match=r"^loading curated\.daily into .* broke off \(.*now"
+    ):
+        load(warehouse.url, job, root=tmp_path)
+    with pytest.raises(duckdb.ConnectionException, match="closed"):
+        opened[0].execute("SELECT 1")
 
 
 def test_a_narrower_type_fits(tmp_path: Path, warehouse: Place, publish: Publish) -> None:
