@@ -1,5 +1,6 @@
 """One table of a PostgreSQL database, within the transaction of a load."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from lake.warehouse.postgres_types import (
 from lake.warehouse.postgres_untaken import refuse_untaken
 from lake.warehouse.rows import spelt
 from lake.warehouse.warehouse import Hook, Rows
+
+_RESERVED = re.compile("pg_|information_schema$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +167,13 @@ def open_table(
 
     Raises:
         LoadRefused: a column has no type in PostgreSQL, or a name that it would cut.
-        InvalidName: the table's own name is too long.
+        InvalidName: the table's own name is too long, or its schema's PostgreSQL's own.
     """
+    if _RESERVED.match(ledger.table_name(load.table)[0]):
+        raise InvalidName(
+            f"{load.table!r} is no table to load into, as PostgreSQL keeps such schemas for itself:"
+            " give it one of another schema in [warehouse.tables]"
+        )
     for part in ledger.table_name(load.table):
         if len(part) > NAME_BYTES:
             raise InvalidName(

@@ -236,6 +236,18 @@ def test_names_that_postgresql_would_cut_are_refused(
         load(warehouse.url, publish(1, {}, table="t" * 64), root=tmp_path)
 
 
+@pytest.mark.parametrize("schema", ["pg_x", "pg_catalog", "information_schema"])
+def test_schemas_that_postgresql_keeps_for_itself_are_refused(
+    tmp_path: Path, warehouse: Place, publish: Publish, schema: str
+) -> None:
+    said = (
+        f"'{schema}.t' is no table to load into, as PostgreSQL keeps such schemas for itself: give"
+        " it one of another schema in [warehouse.tables]"
+    )
+    with pytest.raises(InvalidName, match=f"^{re.escape(said)}$"):
+        load(warehouse.url, publish(1, {}, table=f"{schema}.t"), root=tmp_path)
+
+
 def test_descriptions_become_comments(tmp_path: Path, warehouse: Place, publish: Publish) -> None:
     words = {"comments": (("trips", "How many; it's a count"),), "description": "Per day"}
     load(warehouse.url, publish(1, {"2024-01": [3]}, **words), root=tmp_path)
