@@ -1,6 +1,7 @@
 """A connection to a warehouse's PostgreSQL, or why there is none."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,10 @@ import psycopg
 
 from lake.errors import StoreRefused, StoreUnavailable
 from lake.postgres_server import Server, is_refused, why_not
+
+# What psycopg warns of as a COPY breaks off is told as an error; without a handler of anybody's it
+# would be a line of its own in the terminal.
+_SILENT = logging.NullHandler()
 
 
 @contextlib.contextmanager
@@ -18,6 +23,7 @@ def connect(server: Server) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
         StoreRefused: the server does not take these credentials, or has no such database.
         StoreUnavailable: it cannot be reached. Safe to retry.
     """
+    logging.getLogger("psycopg").addHandler(_SILENT)
     try:
         connection = psycopg.connect(autocommit=True, prepare_threshold=None, **server.settings)  # type: ignore[arg-type]
     except psycopg.Error as exc:

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,6 +18,7 @@ from lake.warehouse.postgres_copy import _joined, copy
 from storage_backends import extensions
 from tests.warehouse.places import Place
 
+ROOT = Path(__file__).resolve().parents[2]
 COPY = "COPY t FROM STDIN (FORMAT binary)"
 
 
@@ -42,6 +46,35 @@ def test_streams_are_joined_however_they_are_cut(size: int) -> None:
         for start in range(0, len(whole), size)
     ]
     assert b"".join(_joined(blocks)) == header + b"".join(rows) + trailer
+
+
+BROKEN_OFF = """
+import sys, duckdb, psycopg
+from lake.postgres_server import parse_server
+from lake.warehouse.postgres_connect import connect
+from lake.warehouse.postgres_copy import copy
+from storage_backends import extensions
+url = sys.argv[1]
+def selects(pid):
+    yield "SELECT i FROM range(100000) r(i)"
+    with psycopg.connect(url) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+    yield "SELECT i FROM range(900000) r(i)"
+with connect(parse_server(url, whose="the test")) as server, duckdb.connect() as reader:
+    extensions.load(reader, "postgres_scanner", extra="postgres")
+    try:
+        copy(reader, selects(server.info.backend_pid), server, "COPY t FROM STDIN (FORMAT binary)")
+    except psycopg.OperationalError:
+        print("broke off")
+"""
+
+
+def test_a_server_that_is_lost_is_told_once(
+    postgres_warehouse: Place, server: "psycopg.Connection[tuple[Any, ...]]"
+) -> None:
+    command = [sys.executable, "-c", BROKEN_OFF, postgres_warehouse.url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("broke off\n", "")
 
 
 def test_every_select_is_counted_on_its_own(
