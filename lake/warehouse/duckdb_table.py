@@ -57,6 +57,10 @@ class DuckDBTable:
     def guard(self) -> None:
         """Do nothing: the file is open in this process only."""
 
+    def widen(self, column: str, type_: str) -> None:
+        """Give a column another type."""
+        self.run(f"ALTER TABLE {self.name} ALTER COLUMN {identifier(column)} TYPE {type_}")
+
     def delete(self, condition: str) -> None:
         """Take rows out of the table; DuckDB changes no others for it."""
         self.run(f"DELETE FROM {self.name} WHERE {condition}")

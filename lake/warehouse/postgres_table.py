@@ -9,6 +9,7 @@ import duckdb
 import psycopg
 
 from lake.errors import InvalidName, LoadRefused
+from lake.postgres_server import said_by
 from lake.query.sql import identifier, literal
 from lake.warehouse import ledger, postgres_referred, postgres_written
 from lake.warehouse.ledger import PartitionLoad, TableLoad
@@ -91,6 +92,20 @@ class PostgresTable:
     def guard(self) -> None:
         """Keep other writers out until the end; readers go on."""
         self.run(f"LOCK TABLE {self.name} IN SHARE ROW EXCLUSIVE MODE")
+
+    def widen(self, column: str, type_: str) -> None:
+        """Give a column another type; a view that reads it, or the like, keeps it from that."""
+        statement = f"ALTER TABLE {self.name} ALTER COLUMN {identifier(column)} TYPE {type_}"
+        try:
+            self.run(statement)
+        # The second is how PostgreSQL calls a generated column.
+        except (psycopg.errors.FeatureNotSupported, psycopg.errors.SyntaxError) as exc:
+            why = (exc.diag.message_detail or said_by(exc)).rstrip(".")
+            raise LoadRefused(
+                f"column {column} of table {self.load.table} in {self.warehouse} is to become"
+                f" {type_}, and {why}: nothing was changed;"
+                f" drop what depends on it, run {statement}, and make it again"
+            ) from exc
 
     def delete(self, condition: str) -> None:
         """Take rows out of the table, where that changes nothing in other tables."""

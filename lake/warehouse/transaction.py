@@ -77,7 +77,7 @@ def adapt(table: Table, held: Mapping[str, str]) -> list[str]:
         there = names.get(name)
         wide = table.widened(name, held=held[there]) if there else ""
         if there and wide != held[there]:
-            table.run(f"ALTER TABLE {table.name} ALTER COLUMN {identifier(there)} TYPE {wide}")
+            table.widen(there, wide)
     added = missing(table.load, held)
     for name in added:
         column = f"{identifier(name)} {table.given[name]}"

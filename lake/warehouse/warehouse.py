@@ -93,6 +93,13 @@ class Table(Source, Protocol):
             LoadRefused: the column cannot take what is published, as it is or widened.
         """
 
+    def widen(self, column: str, type_: str) -> None:
+        """Give a column, as it is written there, the type that `widened` returned.
+
+        Raises:
+            LoadRefused: something of somebody's stands on the column as it is.
+        """
+
     def delete(self, condition: str) -> None:
         """Take rows out of the table.
 

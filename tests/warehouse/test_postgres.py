@@ -298,6 +298,38 @@ def test_a_number_is_widened_where_that_writes_nothing_anew(
 
 
 @pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (
+            "CREATE VIEW totals AS SELECT n FROM t",
+            'rule _RETURN on view totals depends on column "n"',
+        ),
+        (
+            "CREATE RULE also AS ON INSERT TO t WHERE NEW.n > 5 DO ALSO SELECT 1",
+            'rule also on table t depends on column "n"',
+        ),
+        (
+            "ALTER TABLE t ADD COLUMN twice NUMERIC GENERATED ALWAYS AS (n * 2) STORED",
+            'Column "n" is used by generated column "twice"',
+        ),
+    ],
+    ids=["view", "rule", "generated"],
+)
+def test_what_keeps_a_number_from_being_widened_is_named(
+    tmp_path: Path, warehouse: Place, publish: Publish, make: str, why: str
+) -> None:
+    load(warehouse.url, one_row(publish, n=("DECIMAL(4,2)", "1.5")), root=tmp_path)
+    warehouse.run(make)
+    with pytest.raises(LoadRefused) as refused:
+        load(warehouse.url, one_row(publish, 2, n=("DECIMAL(9,2)", "1")), root=tmp_path)
+    statement = 'ALTER TABLE "public"."t" ALTER COLUMN "n" TYPE numeric(9,2)'
+    assert str(refused.value) == (
+        f"column n of table t in {warehouse.shown} is to become numeric(9,2), and {why}: nothing"
+        f" was changed; drop what depends on it, run {statement}, and make it again"
+    )
+
+
+@pytest.mark.parametrize(
     ("before", "held", "given", "wanted", "value"),
     [
         ("INTEGER", "integer", "BIGINT", "bigint", "5000000000"),
