@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
@@ -22,7 +23,7 @@ from lake.landing.land import Absent, Found, stage_all, stage_one
 from lake.landing.newer import is_appended, land_newer
 from lake.landing.order import Landing, Order, Staged
 from lake.landing.plan import plan as planned
-from lake.landing.sources import chosen, commit_source, declaration, orders, ready
+from lake.landing.sources import chosen, commit_source, declaration, orders, outside, ready
 from lake.landing.stage import Attempt, Known
 from lake.words import size
 from lake_flows import assets
@@ -96,6 +97,8 @@ def land_all(
     plan: bool,
 ) -> None:
     """Land sources, or plan to, in the flow run of this context."""
+    for text in outside(wanted, asked.since, asked.until):
+        get_run_logger().warning("%s", text)
     if plan:
         _plan(lake, report, wanted, asked, at.isoformat())
     else:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def command(call: Call, since: str | None, until: str | None, at_once: int, plan: bool) -> None:
     """Land, transform and load, one after the other; what fails does not stop the rest."""
     lake = call.open()
+    land.warn_outside(lake, (), since, until)
     if plan:
         _plan(call, lake, since, until)
         return

@@ -11,7 +11,7 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.complete import source_names
-from lake.cli.output import count, document, line, plain
+from lake.cli.output import count, document, line, plain, talk
 from lake.cli.progress import working
 from lake.cli.report import Report
 from lake.config.period import AT_ONCE, MOST_AT_ONCE
@@ -145,8 +145,19 @@ def _order(wanted: _Wanted) -> "Order":
     )
 
 
+def warn_outside(lake: "Lake", names: Sequence[str], since: str | None, until: str | None) -> None:
+    """Say of which sources nothing is asked for, as they have no such period."""
+    from lake.landing.sources import outside, sources
+
+    known = sources(lake)
+    wanted = [known[name] for name in names or known if name in known]
+    for text in outside(wanted, since, until):
+        talk(text)
+
+
 def _land_sources(wanted: _Wanted) -> None:
     lake = wanted.call.open()
+    warn_outside(lake, wanted.what, wanted.since, wanted.until)
     if wanted.plan:
         _plan_sources(lake, wanted)
         return

@@ -76,7 +76,7 @@ def words(run: "ModelRun") -> str:
 def said(run: "ModelRun") -> str:
     """Return what became of one model, in words."""
     if run.status == "unchanged":
-        return "unchanged"
+        return f"not built: {run.note}" if run.note else "unchanged"
     if run.status == "withheld":
         return f"withheld: {run.note}"
     if run.status == "failed":

@@ -2,14 +2,14 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lake.catalog.entries import Declare
 from lake.config import Source, source_from_text, source_text, table
-from lake.config.period import AT_ONCE
+from lake.config.period import AT_ONCE, interval
 from lake.config.reading import KEYS, reading, reading_values
 from lake.config.source import is_python
 from lake.config.table import Table
@@ -86,6 +86,20 @@ def orders(
         known=lambda: _current(lake, source),
     )
     return by_sheet([_order(source, one) for one in asked])
+
+
+def outside(sources: Iterable[Source], since: str | None, until: str | None) -> list[str]:
+    """Say of which sources no declared period lies between two, a sentence each."""
+    first = interval(since)[0] if since else None
+    behind = interval(until)[1] if until else None
+    return [
+        f"{source.name} has no {key.every} between {since or 'its first'} and {until or 'now'}: it"
+        f" is declared since {key.since or 'ever'}, until {key.until or 'now'}"
+        for source in sources
+        for key in source.partition.values()
+        if (behind and key.since and interval(key.since)[0] >= behind)
+        or (first and key.until and interval(key.until)[1] <= first)
+    ]
 
 
 def _order(source: Source, one: Request) -> Order:

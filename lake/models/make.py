@@ -35,7 +35,7 @@ class ModelRun:
         built: how many builds ran; the others' keys were the last ones'.
         changed: partitions with another content.
         removed: partitions that it produces no longer.
-        note: why it failed, was withheld, or (a plan) would run; it quotes no data.
+        note: why it failed, was withheld, was never built or (a plan) would run; it quotes no data.
         checks: what they found; their rows are the only data that a run holds.
     """
 
@@ -146,7 +146,10 @@ def _unchanged(at: Bench, node: Node) -> Made:
     checks = _check(at, node, fresh, ()) if fresh and known else ()
     if _wrong(checks):
         return _refused(node, f"{node.dataset} stays as it was published", checks)
-    return Made(ModelRun(node.dataset, "unchanged", checks=checks), _declaration(at, node))
+    empty = [one.dataset for one in node.inputs if one.dataset not in at.state.datasets]
+    note = f"{empty[0]} has nothing yet" if empty and not known else ""
+    run = ModelRun(node.dataset, "unchanged", checks=checks, note=note)
+    return Made(run, _declaration(at, node))
 
 
 def _wrong(checks: Sequence[CheckOutcome]) -> list[CheckOutcome]:

@@ -125,7 +125,10 @@ def table_load(lake: "Lake", name: str, periods: Periods = ALL) -> TableLoad:
     """
     dataset, state, config = f"curated.{name}", lake.state, table_config(lake, name)
     if dataset not in state.datasets:
-        raise NoSuchDataset(f"there is no dataset {dataset} yet: run `lake transform {name}` first")
+        raise NoSuchDataset(
+            f"there is no dataset {dataset} yet: land what it reads, then run `lake transform"
+            f" {name}`"
+        )
     words, columns = described(state, dataset), _columns(state, dataset)
     return TableLoad(
         lake_id=lake.log.identity.id,

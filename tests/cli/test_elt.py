@@ -56,7 +56,8 @@ def test_each_stage_goes_alone(project: Run) -> None:
     assert project("load") == Ran(
         1,
         "",
-        "error: there is no dataset curated.fares yet: run `lake transform fares` first\n",
+        "error: there is no dataset curated.fares yet: land what it reads, then run `lake transform"
+        " fares`\n",
     )
     project("land")
     assert project("transform", "--plan") == Ran(0, "curated.fares  1 build: never built\n", "")
@@ -194,4 +195,19 @@ def test_a_lake_opens_with_its_sources_and_models_without_the_project(
         "",
         "error: there is no lake.toml here or above, so nothing to apply: go to your project's"
         " folder\n",
+    )
+
+
+def test_an_interval_in_which_a_source_has_nothing_is_told(project: Run, here: Path) -> None:
+    path = here / "lake.toml"
+    monthly = '{ every = "month", since = "2024-01" }'
+    path.write_text(path.read_text().replace('{ every = "month" }', monthly))
+    said = "trips has no month between its first and 2023-12: it is declared since 2024-01, until"
+    for verb in (["land"], ["land", "--plan"], ["elt"], ["elt", "--plan"]):
+        assert said in project(*verb, "--until", "2023-12").err
+
+
+def test_a_model_of_which_nothing_landed_is_not_called_unchanged(project: Run) -> None:
+    assert project("transform").out.startswith(
+        "curated.fares  not built: raw.trips has nothing yet\n"
     )

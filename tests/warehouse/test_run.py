@@ -217,7 +217,9 @@ def test_a_table_without_description_is_refused_until_it_has_one(lk: Lake) -> No
 
 def test_what_was_never_published_cannot_be_loaded(lk: Lake) -> None:
     other = configured(lk, Warehouse(load=("ids", "nope", "nil")))
-    with pytest.raises(SeveralFailed, match=r"no dataset curated.nope yet: run `lake transform n"):
+    with pytest.raises(
+        SeveralFailed, match=r"no dataset curated.nope yet: land what it reads, then run `lake t"
+    ):
         other.load()
     assert held(lk, "FROM ids ORDER BY id") == [(1,), (2,)]
     with pytest.raises(NoSuchDataset, match=r"curated.nil"):
