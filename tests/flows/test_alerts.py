@@ -71,7 +71,9 @@ def test_all_news_of_a_run_come_in_one_message(
     project.server.pages[JANUARY] = b"id,fare\n1,-1.5\n2,2.25\n"
     project.server.pages[FEBRUARY] = b"id,fare\n3,-500\n"
     run = run_of(f"elt/{name}", project=project.folder)
-    assert run_flow(elt, flow_run=run, parameters={"project": project.folder}, return_type="state")
+    said = {"project": project.folder}
+    ended: Any = run_flow(elt, flow_run=run, parameters=said, return_type="state")
+    assert ended.is_failed()
     until(lambda: len(inbox.got["/webhook"]) > 1 and len(inbox.got.get("/slack", ())) > 1)
     _, told = inbox.got["/webhook"]
     assert told["kinds"] == ["failed", "check", "again", "drift", "silent"]
@@ -130,7 +132,8 @@ def test_mail_is_sent_by_a_deployment_that_any_worker_runs(
         run = until(lambda: scheduled(f"alert/{lake_id}"))
         assert "later has brought nothing yet" in run.parameters["text"]
         parameters = {**run.parameters, "subject": "two\r\nlines: é"}
-        assert run_flow(alert, flow_run=run, parameters=parameters, return_type="state")
+        ended: Any = run_flow(alert, flow_run=run, parameters=parameters, return_type="state")
+        assert ended.is_completed()
     (message,) = messages
     assert (message["To"], message["From"]) == ("a@example.com, b@example.com", "a@example.com")
     assert message["Subject"] == "two"

@@ -115,7 +115,8 @@ def test_a_late_run_counts_to_the_time_that_it_was_scheduled_for(
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(land, parameters=say, state=Scheduled(scheduled_time=at))
     for _ in range(2):  # the same run, twice
-        assert run_flow(land, flow_run=run, parameters=say, return_type="state")
+        ended: Any = run_flow(land, flow_run=run, parameters=say, return_type="state")
+        assert ended.is_completed()
     landed = [one.text for one in project.lake().state.current("raw.trips")]
     assert landed == ["month=2024-01", "month=2024-02"][: 1 + (last == "month=2024-02")]
     assert project.lake().commit == 1

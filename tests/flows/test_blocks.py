@@ -156,6 +156,9 @@ def test_a_secret_that_was_rotated_is_seen_by_the_next_run_and_kept_nowhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     right = minio["AWS_SECRET_ACCESS_KEY"]
+    # What a worker has of another account must not be sent beside these.
+    for variable in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.setenv(variable, "of-another-account")
     minio_lake(minio, name, right)
     lake.init(url(name))
     in_block(project, name)

@@ -254,7 +254,11 @@ def test_a_password_is_made_once_however_many_start(tmp_path: Path) -> None:
         auth_string(tmp_path / "0")
 
 
-def test_the_server_of_the_compose_file_is_equipped_alike(shop: Shop) -> None:
+def test_the_server_of_the_compose_file_is_equipped_alike(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DO_NOT_TRACK", "PREFECT_SERVER_ANALYTICS_ENABLED"):
+        monkeypatch.delenv(name)
     service = COMPOSE["services"]["prefect"]
     (root,) = (COMPOSE_FILE.parent / service["build"]["context"]).resolve().glob("pyproject.toml")
     assert (root.parent / service["build"]["dockerfile"]).is_file()
@@ -271,8 +275,9 @@ def test_the_server_of_the_compose_file_is_equipped_alike(shop: Shop) -> None:
         with temporary_settings(settings), get_client(sync_client=True) as client:
             assert [one.name for one in client.read_automations()] == [zombies.NAME]
             assert client.read_block_type_by_slug("lake").name == "Lake"
-            limit = client.request("GET", "/admin/settings").json()["server"]["services"]
-            assert limit["db_vacuum"]["retention_period"] == "P90D"
+            kept = client.request("GET", "/admin/settings").json()["server"]
+            assert kept["services"]["db_vacuum"]["retention_period"] == "P90D"
+            assert kept["analytics_enabled"] is False
         assert httpx.get(f"{server.api_url}/flows/count", trust_env=False).status_code == 401
         assert not (server.folder / "auth").exists()
     tables = shop.connection.execute("SELECT count(*) FROM flow_run").fetchone()

@@ -106,6 +106,11 @@ def has_events(project: Project, first: State[Any], second: State[Any]) -> None:
         (f"{lake_url}/curated/revenue", f"{warehouse}/daily_revenue"),
         (f"{lake_url}/curated/places", f"{warehouse}/places"),
     }
+    read = events(run_id(first), "prefect.asset.referenced")
+    assert {one["resource"]["prefect.resource.id"] for one in read} == {
+        f"{server}/trips_*.csv",
+        f"{server}/zones.csv",
+    }
     assert edges(run_id(second)) == {(f"{server}/trips_*.csv", f"{lake_url}/raw/trips")}
     (landed,) = events(run_id(second), "lake.partition.landed")
     assert landed["resource"]["prefect.resource.id"] == f"{lake_url}/raw/trips/month=2024-01"
