@@ -28,9 +28,8 @@ from storage_backends import extensions
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
-# A statement that waits for somebody else's lock gives up after this; a load itself may take hours.
 _SETTINGS = (
-    "SET standard_conforming_strings = on; SET lock_timeout = '60s';"
+    "SET standard_conforming_strings = on;"
     # Rows that a policy hides are neither replaced nor counted: better an error.
     " SET row_security = off;"
     # A session has nothing to say while DuckDB reads the next files.
@@ -43,9 +42,14 @@ _LEDGER_KEY = 4_947_003_107_155_427_169
 
 @dataclass(frozen=True, slots=True)
 class PostgresWarehouse:
-    """A warehouse that is one PostgreSQL database."""
+    """A warehouse that is one PostgreSQL database.
+
+    A statement that waits for somebody else's lock gives up after `patience_s`; a load itself may
+    take hours.
+    """
 
     server: Server
+    patience_s: float = 60
 
     @property
     def url(self) -> str:
@@ -81,7 +85,7 @@ class PostgresWarehouse:
             server_errors(server, load, what=what, url=self.url),
         ):
             _let_encode(reader)
-            _run(server, _SETTINGS, hook)
+            _run(server, f"{_SETTINGS}; SET lock_timeout = {self.patience_s * 1000:.0f}", hook)
             table = postgres_table.open_table(server, reader, load, hook=hook, warehouse=self.url)
             _make_ledger(server, table, needed)
             table.run("BEGIN ISOLATION LEVEL READ COMMITTED")

@@ -102,6 +102,17 @@ def test_merge_changes_adds_moves_and_keeps(
     assert load(warehouse.url, second, root=tmp_path).loaded == ()
 
 
+def test_merge_leaves_rows_that_are_as_they_were(
+    tmp_path: Path, postgres_warehouse: Place, publish: Publish
+) -> None:
+    url, writers = postgres_warehouse.url, "SELECT id, xmin::text FROM marts.daily ORDER BY id"
+    load(url, keyed(publish, 1, {"2024-01": [(1, 10), (2, 20)]}), root=tmp_path)
+    before = postgres_warehouse.run(writers)
+    load(url, keyed(publish, 2, {"2024-01": [(1, 10), (2, 21)]}), root=tmp_path)
+    after = postgres_warehouse.run(writers)
+    assert (after[0], after[1] != before[1]) == (before[0], True)
+
+
 def test_merge_writes_keys_that_the_table_numbers_by_itself(
     tmp_path: Path, postgres_warehouse: Place, publish: Publish
 ) -> None:

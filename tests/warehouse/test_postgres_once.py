@@ -16,6 +16,7 @@ from lake.config.period import Periods
 from lake.errors import LakeError, StoreUnavailable, WarehouseLocked
 from lake.warehouse.ledger import Overtaken
 from lake.warehouse.load import TableLoad, load
+from lake.warehouse.postgres import parse
 from lake.warehouse.postgres_errors import server_errors
 from tests.warehouse.cut import losing_the_answer_to
 from tests.warehouse.killer import Kill, killer
@@ -201,6 +202,51 @@ def test_many_load_one_table_at_once_and_the_newest_stays(
         thread.join()
     assert [error for error in failed if not isinstance(error, Overtaken)] == []
     assert warehouse.run("SELECT trips FROM marts.daily") == [(6,)] * 3
+
+
+def test_two_first_loads_at_once_make_one_ledger(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    failed: list[LakeError] = []
+
+    def load_another() -> None:
+        try:
+            load(warehouse.url, publish(1, {"2024-01": [5]}, table="other"), root=tmp_path)
+        except LakeError as exc:
+            failed.append(exc)
+
+    beside = threading.Thread(target=load_another)
+    said: list[str] = []
+
+    def let_the_other_start(statement: str) -> None:
+        said.append(statement)
+        if statement.startswith("CREATE TABLE IF NOT EXISTS") and said.count(statement) == 2:
+            if not beside.ident:
+                beside.start()
+            while beside.is_alive() and not warehouse.run(
+                "SELECT 1 FROM pg_locks WHERE NOT granted"
+            ):
+                pass
+
+    first = publish(1, {"2024-01": [3]})
+    load(warehouse.url, first, root=tmp_path, statement_hook=let_the_other_start)
+    beside.join()
+    assert beside.ident
+    assert failed == []
+    assert warehouse.run("SELECT trips FROM marts.daily", "SELECT trips FROM other") == [(3,), (5,)]
+
+
+def test_a_load_waits_for_somebody_elses_lock_and_not_for_ever(
+    tmp_path: Path, warehouse: Place, publish: Publish
+) -> None:
+    load(warehouse.url, publish(1, {"2024-01": [3]}), root=tmp_path)
+    url = f"{warehouse.url}?options=-c%20statement_timeout%3D20s"
+    hasty = dataclasses.replace(parse(url), patience_s=0.05)
+    with closing(psycopg.connect(warehouse.url)) as other:
+        other.execute("LOCK TABLE marts.daily IN ROW EXCLUSIVE MODE")
+        with pytest.raises(WarehouseLocked, match="canceling statement due to lock timeout"):
+            hasty.bring(publish(2, {"2024-01": [4]}), hook=lambda text: None, memory_limit=None)
+    assert warehouse.run("SELECT trips FROM marts.daily") == [(3,)]
 
 
 def test_loads_of_several_periods_at_once_come_to_the_whole(

@@ -114,6 +114,19 @@ def test_what_a_trigger_changes_is_not_said_to_be_mended(
     assert rows() == WHOLE
 
 
+def test_rows_that_a_trigger_keeps_out_are_missed(warehouse: Place, loaded: Loaded) -> None:
+    loaded(1, MONTHS)
+    warehouse.run(
+        "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$",
+        "CREATE TRIGGER skip BEFORE INSERT ON marts.daily FOR EACH ROW WHEN (NEW.trips = 8)"
+        " EXECUTE FUNCTION skip()",
+    )
+    with pytest.raises(
+        LoadRefused, match=r"failed \(2 rows were sent and 1 arrived\): nothing was"
+    ):
+        loaded(2, {**MONTHS, "2024-02": [7, 8]})
+
+
 def test_what_is_loaded_anyway_takes_the_place_of_what_was_changed(
     warehouse: Place, loaded: Loaded, rows: Callable[..., list[tuple[Any, ...]]]
 ) -> None:
