@@ -19,6 +19,7 @@ from lake_flows.credentials import CREDENTIALS, Data, Environment, environment, 
 
 _BECOMING = Lock()
 _BIGQUERY = "bigquery-warehouse"
+_DATABASE = re.compile(r"/[^/?#]")
 _DATASET = re.compile(rf"({_BIGQUERY}/[^/]+)/([^/]+)")
 
 
@@ -125,9 +126,11 @@ def _database(name: str, block: BlockDocument) -> tuple[str, Environment]:
         scheme, _, rest = said.partition("://")
         if not rest:
             raise half(name, "its connection string is no URL")
+        if not _DATABASE.search(rest):
+            raise half(name, "its connection string names no database")
         return f"{_scheme(scheme)}://{rest}", {}
-    if not said or not said.get("driver") or not (said.get("host") or said.get("database")):
-        raise half(name, "it has no driver, no host or no database")
+    if not said or not said.get("driver") or not said.get("database"):
+        raise half(name, "it has no driver or no database")
     secret = f":{quote(str(said['password']), safe='')}" if said.get("password") else ""
     user = f"{quote(said['username'], safe='')}{secret}@" if said.get("username") else ""
     port = f":{said['port']}" if said.get("port") else ""

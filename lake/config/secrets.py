@@ -44,19 +44,22 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
         environ: the environment.
 
     Raises:
-        InvalidConfig: a variable is not set, or is no name of one.
+        InvalidConfig: variables are not set, or one is no name; all that are not set are named.
     """
+    named = dict.fromkeys(found[1] for found in _NAME.finditer(text) if _checked(found))
+    unset = [name for name in named if not environ.get(name)]
+    if unset:
+        names, s, are = " ".join(unset), "s" * (len(unset) > 1), "are" if unset[1:] else "is"
+        raise InvalidConfig(
+            f"the environment variable{s} {', '.join(unset)} {are} not set: export {names} first"
+        )
+    return _NAME.sub(lambda found: environ[found[1]], text)
 
-    def value(found: re.Match[str]) -> str:
-        if not _VARIABLE.fullmatch(found[0]):
-            raise InvalidConfig(f"{found[0]!r} names no variable: write ${{NAME}}")
-        if not environ.get(found[1]):
-            raise InvalidConfig(
-                f"the environment variable {found[1]} is not set: export {found[1]} first"
-            )
-        return environ[found[1]]
 
-    return _NAME.sub(value, text)
+def _checked(found: re.Match[str]) -> bool:
+    if not _VARIABLE.fullmatch(found[0]):
+        raise InvalidConfig(f"{found[0]!r} names no variable: write ${{NAME}}")
+    return True
 
 
 def resolved(said: str | Mapping[str, str], environ: Mapping[str, str]) -> str:
