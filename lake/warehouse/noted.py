@@ -48,11 +48,13 @@ def _not_noted(
     lake: "Lake", name: str, table: str, *, url: str, warehouse: str
 ) -> tuple[int, int, int]:
     """Return of loads that the log says nothing of: partitions loaded and removed, the commit."""
+    # A file may have been moved or copied together with its lake.
+    where = "LIKE 'duckdb:%'" if warehouse.startswith("duckdb:") else f"= {literal(warehouse)}"
     noted = meta.rows(
         lake.state,
         "SELECT coalesce(max(loaded_commit), 0) AS commit FROM meta.loads"
         f' WHERE dataset = {literal(f"curated.{name}")} AND "table" = {literal(table)}'
-        f" AND warehouse = {literal(warehouse)}",
+        f" AND warehouse {where}",
     )[0]["commit"]
     held = holds(url, lake.log.identity.id, table, root=lake.config.root)
     newer = [row for row in held.values() if row.commit > noted]
