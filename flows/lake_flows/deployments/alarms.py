@@ -79,7 +79,7 @@ _NEWS = Words(
     news="event.payload.news",
 )
 _DIED = Words(
-    "{{ flow.name }}/{{ deployment.name }} · {{ flow_run.name }}: {{ flow_run.state.name }}",
+    "{{ flow_run.name }}: {{ flow_run.state.name }}",
     "{{ flow_run.state.message }}",
     kinds="['failed']",
 )
