@@ -82,7 +82,7 @@ class PostgresWarehouse:
         with (
             open_reader(load, what=what, memory_limit=memory_limit) as reader,
             connect(self.server) as server,
-            server_errors(server, load, what=what, url=self.url),
+            server_errors(server, load, what=what),
         ):
             _let_encode(reader)
             _run(server, f"{_SETTINGS}; SET lock_timeout = {self.patience_s * 1000:.0f}", hook)
@@ -97,7 +97,7 @@ class PostgresWarehouse:
         """Connect to look at the ledger."""
         with (
             connect(self.server) as server,
-            server_errors(server, None, what=f"looking into {self.url}", url=self.url),
+            server_errors(server, None, what=f"looking into {self.url}"),
         ):
             server.execute(_SETTINGS.encode())
             yield _Ledger(server)

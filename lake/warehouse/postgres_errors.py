@@ -27,7 +27,7 @@ _UNAVAILABLE = ("08", "25P03", "53", "57", "58", "XX")
 
 @contextlib.contextmanager
 def server_errors(
-    server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | None, *, what: str, url: str
+    server: "psycopg.Connection[tuple[Any, ...]]", load: TableLoad | None, *, what: str
 ) -> Iterator[None]:
     """Translate what the server, or the way to it, raises inside.
 
@@ -40,7 +40,7 @@ def server_errors(
     try:
         yield
     except errors.InsufficientPrivilege as exc:
-        raise _forbidden(server, load, exc, what, url) from exc
+        raise _forbidden(server, load, exc, what) from exc
     except psycopg.Error as exc:
         raise _told(exc, what) from exc
 
@@ -73,7 +73,6 @@ def _forbidden(
     load: TableLoad | None,
     exc: psycopg.Error,
     what: str,
-    url: str,
 ) -> LoadRefused:
     said = said_by(exc)
     advice = "let somebody who may grant it that right"

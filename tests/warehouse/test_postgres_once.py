@@ -150,7 +150,7 @@ def test_a_session_that_was_ended_for_being_idle_may_try_again(warehouse: Place)
             pass
         with (
             pytest.raises(StoreUnavailable, match="idle-in-transaction timeout"),
-            server_errors(server, None, what="looking", url=warehouse.shown),
+            server_errors(server, None, what="looking"),
         ):
             server.execute("SELECT 1")
 
