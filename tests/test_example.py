@@ -148,6 +148,8 @@ def test_a_mirror_may_be_a_folder(
 
 
 def test_an_unset_variable_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGPASSWORD", "PGHOST", "PGPORT", "PGDATABASE"):
+        monkeypatch.setenv(name, "unused")
     monkeypatch.delenv("PGUSER", raising=False)
     code, _, err = run("--env", "postgres", "load")
     assert (code, err.count("\n")) == (1, 1)

@@ -143,9 +143,9 @@ def test_a_server_that_ends_idle_sessions_lets_a_load_read_on(
 
 def test_a_session_that_was_ended_for_being_idle_may_try_again(warehouse: Place) -> None:
     query = "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'"
-    with closing(psycopg.connect(warehouse.url)) as server:
+    with closing(psycopg.connect(warehouse.url, autocommit=True)) as server:
         server.execute("SET SESSION idle_in_transaction_session_timeout = 1")
-        server.execute("SELECT 1")
+        server.execute("BEGIN")
         while (server.info.backend_pid,) in warehouse.run(query):
             pass
         with (
