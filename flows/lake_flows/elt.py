@@ -15,8 +15,8 @@ from lake.config.period import AT_ONCE
 from lake.elt import loadable
 from lake.lake import Lake
 from lake.landing.sources import chosen, sources
-from lake_flows.alerting import heard
 from lake_flows.by_hand import run
+from lake_flows.hooks import heard
 from lake_flows.land import due, land_all
 from lake_flows.load import load_all
 from lake_flows.report import Report

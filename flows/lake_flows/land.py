@@ -27,8 +27,8 @@ from lake.landing.sources import chosen, commit_source, declaration, orders, out
 from lake.landing.stage import Attempt, Known
 from lake.words import size
 from lake_flows import assets
-from lake_flows.alerting import heard
 from lake_flows.by_hand import run
+from lake_flows.hooks import heard
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
@@ -127,7 +127,7 @@ def _land(
     with runner:
         for one in wanted:
             if is_appended(one):
-                told = {"where": where, "source": one.name, "at": at}
+                told = {"where": where, "source": one.name}
                 appended.append((one, runner.submit(append_newer, told)))
             else:
                 whole.append((one, _stage(runner, lake, report, where, one.name, asked, at)))
@@ -273,7 +273,7 @@ def _found(name: str, found: Found) -> Document:
 
 
 @step("append {source}")
-def append_newer(where: Where, source: str, at: str) -> Document:
+def append_newer(where: Where, source: str) -> Document:
     """Append what a source holds beyond its cursor; each attempt looks again where that is."""
     lake = where.open()
     declared = _source(lake, source)

@@ -13,8 +13,8 @@ from lake.warehouse.run import chosen, load_tables, warehouse_url
 from lake.warehouse.run import plan as planned
 from lake.words import counted
 from lake_flows import assets
-from lake_flows.alerting import heard
 from lake_flows.by_hand import run
+from lake_flows.hooks import heard
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported

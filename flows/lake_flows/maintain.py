@@ -10,8 +10,8 @@ from lake.catalog import checkpoint
 from lake.errors import StoreUnavailable
 from lake.lake import Lake
 from lake.query.attach import refresh
-from lake_flows.alerting import heard
 from lake_flows.by_hand import run
+from lake_flows.hooks import heard
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
 from lake_flows.step import outcome, step

@@ -19,10 +19,10 @@ from lake.models.run import make_model, publish_made
 from lake.models.run import plan as planned
 from lake.words import counted
 from lake_flows import assets
-from lake_flows.alerting import heard
 from lake_flows.by_hand import run
 from lake_flows.cluster import Workers, cluster
 from lake_flows.failing import failing, fit_to_show
+from lake_flows.hooks import heard
 from lake_flows.parts import parts
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public

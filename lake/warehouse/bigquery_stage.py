@@ -155,9 +155,8 @@ def _write(
     """Write partitions into a Parquet file, with the values that BigQuery is to get."""
     for _, partition in some:
         refuse_other_columns(source, partition)
-    kinds = dict(source.load.columns)
     items = ", ".join(
-        f"{sent(column, kinds[column], type_)} AS c{place}"
+        f"{sent(column, type_)} AS c{place}"
         for place, (column, type_) in enumerate(stage.given.items())
     )
     every = "\nUNION ALL\n".join(

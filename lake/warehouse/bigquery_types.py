@@ -116,12 +116,11 @@ def staged(type_: str) -> str:
     return _STAGED.get(type_, type_.partition("(")[0])
 
 
-def sent(column: str, given: str, type_: str) -> str:
+def sent(column: str, type_: str) -> str:
     """Return the DuckDB expression of what is sent of a published column.
 
     Args:
         column: its name.
-        given: its DuckDB type.
         type_: the type of BigQuery that it has.
     """
     quoted = identifier(column)

@@ -28,13 +28,13 @@ def counted(table: Table) -> tuple[int, int]:
 
     A table of which no writer is known was loaded before such were kept: its rows are a load's.
     """
-    query = f"SELECT transaction FROM {table.home}{WRITERS} WHERE table_name = {_name(table)}"
-    known = [row[0] for row in table.run(query)]
+    known = table.run(
+        f"SELECT transaction, {_THIS} FROM {table.home}{WRITERS} WHERE table_name = {_name(table)}"
+    )
     if not known:
         adopt(table)
         return table.run(f"SELECT count(*) FROM {table.name}")[0][0], 0
-    this = table.run(f"SELECT {_THIS}")[0][0]
-    numbers = ",".join(map(str, {*known, this}))
+    numbers = ",".join(map(str, {number for row in known for number in row}))
     # A list that is written out is hashed; one that is selected is gone through for each row.
     ours = f"xmin = ANY ('{{{numbers}}}'::xid[])"
     total, own = table.run(f"SELECT count(*), count(*) FILTER (WHERE {ours}) FROM {table.name}")[0]

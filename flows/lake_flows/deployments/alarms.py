@@ -11,10 +11,10 @@ from prefect.events.schemas.automations import Automation, AutomationCore, Event
 from prefect.events.schemas.events import ResourceSpecification
 
 from lake.config import Config, duration_text
-from lake_flows.alerting import ALERT
 from lake_flows.automations import Step, steps
 from lake_flows.deployments.sinks import Sink, Words
 from lake_flows.events import LANDED
+from lake_flows.hooks import ALERT
 
 _ENDED = {"prefect.flow-run.Crashed", "prefect.flow-run.Failed"}
 _PATIENCE = timedelta(seconds=15)
