@@ -136,3 +136,13 @@ def rows(warehouse: Place) -> Callable[..., list[tuple[Any, ...]]]:
         return warehouse.run(f"SELECT month, trips FROM {table} ORDER BY 1, 2")
 
     return rows
+
+
+@pytest.fixture
+def described(bigquery_warehouse: Place, bigquery_server: Server) -> Callable[..., dict[str, Any]]:
+    """Return a function that tells what BigQuery would of a table."""
+
+    def described(table: str = "t", dataset: str = "lake") -> dict[str, Any]:
+        return bigquery_server.engine.table(bigquery_warehouse.url.split("/")[2], dataset, table)
+
+    return described

@@ -17,9 +17,9 @@ import pytest
 from lake.errors import InvalidConfig, WarehouseLocked
 from lake.warehouse.duckdb_file import DuckDBFile, create
 from lake.warehouse.load import TableLoad, TableLoaded, describe, holds, load
+from tests.warehouse.loads import Publish
 
 URL = "duckdb:///w.duckdb"
-Publish = Callable[..., TableLoad]
 
 
 @contextlib.contextmanager

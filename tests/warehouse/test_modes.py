@@ -1,7 +1,6 @@
 """What becomes of partitions that changed, where rows are not simply replaced."""
 
 import dataclasses
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,8 @@ import pytest
 
 from lake.errors import LoadRefused
 from lake.warehouse.load import TableLoad, holds, load, reconcile
+from tests.warehouse.loads import Publish, Rows
 from tests.warehouse.places import Place
-
-Publish = Callable[..., TableLoad]
-Rows = Callable[..., list[tuple[Any, ...]]]
 
 
 def test_append_adds_partitions_and_keeps_those_that_are_gone(

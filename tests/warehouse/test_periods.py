@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ from lake.errors import LoadRefused
 from lake.warehouse.ledger import Overtaken
 from lake.warehouse.load import TableLoad, TableLoaded, describe, holds, load, reconcile
 from lake.warehouse.load import due as planned
+from tests.warehouse.loads import Publish, Rows
 from tests.warehouse.places import Place
-
-Publish = Callable[..., TableLoad]
-Rows = Callable[..., list[tuple[Any, ...]]]
 
 MONTHS = {"2024-01": [1], "2024-02": [2, 2], "2024-03": [3, 3, 3]}
 WHOLE = [(month, n) for month, trips in MONTHS.items() for n in trips]

@@ -3,7 +3,7 @@
 import dataclasses
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,9 @@ from lake.warehouse.postgres import parse
 from lake.warehouse.postgres_errors import server_errors
 from tests.warehouse.cut import losing_the_answer_to
 from tests.warehouse.killer import Kill, killer
-from tests.warehouse.loads import later
+from tests.warehouse.loads import Publish, later
 from tests.warehouse.places import Place
 
-Publish = Callable[..., TableLoad]
 EMPTIED = ("DROP SCHEMA IF EXISTS marts CASCADE", "DROP TABLE IF EXISTS _lake_tables, _lake_loads")
 
 
@@ -142,6 +141,8 @@ def test_a_server_that_ends_idle_sessions_lets_a_load_read_on(
 
 
 def test_a_session_that_was_ended_for_being_idle_may_try_again(warehouse: Place) -> None:
+    # Which of two is read first is chance: why the server ends the session, or that it has.
+    said = "(idle-in-transaction timeout|lost the server)"
     query = "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'"
     with closing(psycopg.connect(warehouse.url, autocommit=True)) as server:
         server.execute("SET SESSION idle_in_transaction_session_timeout = 1")
@@ -149,10 +150,20 @@ def test_a_session_that_was_ended_for_being_idle_may_try_again(warehouse: Place)
         while (server.info.backend_pid,) in warehouse.run(query):
             pass
         with (
-            pytest.raises(StoreUnavailable, match="idle-in-transaction timeout"),
+            pytest.raises(StoreUnavailable, match=said),
             server_errors(server, None, what="looking"),
         ):
             server.execute("SELECT 1")
+
+
+def test_why_a_session_was_ended_is_told_where_it_is_read(warehouse: Place) -> None:
+    why = "DO $$BEGIN RAISE 'idle' USING ERRCODE = 'idle_in_transaction_session_timeout'; END$$"
+    with (
+        closing(psycopg.connect(warehouse.url)) as server,
+        pytest.raises(StoreUnavailable, match=r"^looking broke off \(idle\): nothing was changed"),
+        server_errors(server, None, what="looking"),
+    ):
+        server.execute(why)
 
 
 def test_a_deadlock_is_told_and_changes_nothing(

@@ -1,17 +1,14 @@
 """A table that somebody else changed is shown beside what was published, and mended."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lake.errors import LoadRefused
-from lake.warehouse.load import Compared, Reconciled, TableLoad, holds, load, reconcile
+from lake.warehouse.load import Compared, Reconciled, holds, load, reconcile
+from tests.warehouse.loads import Publish, Rows
 from tests.warehouse.places import Place
-
-Publish = Callable[..., TableLoad]
-Rows = Callable[..., list[tuple[Any, ...]]]
 
 MONTHS = {"2024-01": [3, 4], "2024-02": [5]}
 WHOLE = [("2024-01", 3), ("2024-01", 4), ("2024-02", 5)]
