@@ -1,7 +1,7 @@
 """Small helps for messages."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -31,6 +31,11 @@ def short(text: str, most: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 row`, `2 rows`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return up to ten names, separated by commas, and `…` where there are more."""
+    return ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
 
 
 def size(byte_count: int) -> str:

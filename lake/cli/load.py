@@ -11,7 +11,7 @@ from lake.cli.output import document, line, plain
 from lake.cli.progress import working
 from lake.cli.report import Report
 from lake.errors import NoSuchTable
-from lake.words import counted, nearest
+from lake.words import counted, listed, nearest
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -126,7 +126,8 @@ def tell_plan(call: Call, due: Mapping[str, Sequence[str]]) -> None:
         return
     for name, partitions in due.items():
         if partitions:
-            line(plain(f"{name}  {counted(len(partitions), 'partition')}: {_listed(partitions)}"))
+            shown = listed([text or "the whole" for text in partitions])
+            line(plain(f"{name}  {counted(len(partitions), 'partition')}: {shown}"))
     if not any(due.values()):
         line("nothing to load")
 
@@ -134,8 +135,3 @@ def tell_plan(call: Call, due: Mapping[str, Sequence[str]]) -> None:
 def plan_rows(due: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     """Return what would be loaded, ready for JSON."""
     return [{"table": name, "partitions": list(found)} for name, found in due.items()]
-
-
-def _listed(partitions: Sequence[str]) -> str:
-    shown = [text or "the whole" for text in partitions[:10]]
-    return ", ".join(shown) + (" …" if len(partitions) > 10 else "")

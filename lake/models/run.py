@@ -19,6 +19,7 @@ from lake.models.make import Made, Memo, ModelRun, make, memo_of
 from lake.models.project import Node, project
 from lake.models.unit import Unit, gone, stale, units
 from lake.schema.admit import prepare
+from lake.words import listed
 
 if TYPE_CHECKING:
     from lake.lake import Lake
@@ -239,6 +240,9 @@ def _why(node: Node, state: State, todo: Sequence[Unit], behind: Sequence[str]) 
         return f"{', '.join(behind)} runs before it"
     if not todo:
         return "an input partition is gone"
+    new = [unit.scope for unit in todo if unit.scope and unit.scope not in last]
+    if len(new) == len(todo):
+        return f"{listed(new)} not built yet"
     since = min((last[unit.scope].commit for unit in todo if unit.scope in last), default=0)
     moved = [
         name

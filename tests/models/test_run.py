@@ -1,11 +1,12 @@
 import pytest
 
 from lake.catalog.state import data_files
+from lake.config.period import Periods
 from lake.errors import (
     BuildFailed,
 )
 from lake.lake import Lake
-from lake.models.run import plan
+from lake.models.run import plan, transform
 from tests.lakes import again, model, rows
 from tests.models.months import (
     BY_MONTH,
@@ -84,6 +85,17 @@ def test_an_input_that_feeds_a_partition_no_longer_takes_its_fragment_away(lk: L
     trips(lk, "2024-02", (4, "2024-02-01", 40))
     assert ran(lk)["picked"].changed == (JANUARY,)
     assert fragments(lk, JANUARY).keys() == {JANUARY}
+    assert settled(lk)
+
+
+def test_a_plan_names_what_was_not_built_yet_and_what_changed(lk: Lake) -> None:
+    each(lk)
+    january = Periods(until="2024-01")
+    transform(lk, periods=january)
+    assert [one.note for one in plan(lk)] == [f"{FEBRUARY} not built yet"]
+    trips(lk, "2024-01", (1, "2024-01-01", 11))
+    assert [one.note for one in plan(lk, periods=january)] == ["raw.trips changed"]
+    ran(lk)
     assert settled(lk)
 
 
