@@ -16,7 +16,7 @@ from lake.elt import loadable
 from lake.lake import Lake
 from lake.landing.sources import chosen, sources
 from lake_flows.by_hand import run
-from lake_flows.hooks import heard
+from lake_flows.hooks import emit_news
 from lake_flows.land import due, land_all
 from lake_flows.load import load_all
 from lake_flows.report import Report
@@ -25,7 +25,7 @@ from lake_flows.transform import transform_all
 from lake_flows.where import Asked, Where, here, warehouse_named
 
 
-@flow(name="elt", on_completion=[heard], on_failure=[heard])
+@flow(name="elt", on_completion=[emit_news], on_failure=[emit_news])
 def elt(
     lake: str | None = None,
     env: str | None = None,

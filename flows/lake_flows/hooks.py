@@ -15,7 +15,7 @@ MOST = 100
 """News in an event beside its text."""
 
 
-def heard(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+def emit_news(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Emit `lake.alert` about a run that has ended, if there is anything to hear of it.
 
     Its payload: `subject`, `text`, the `kinds` of news, and the `news` themselves. It comes behind

@@ -28,7 +28,7 @@ from lake.landing.stage import Attempt, Known
 from lake.words import size
 from lake_flows import assets
 from lake_flows.by_hand import run
-from lake_flows.hooks import heard
+from lake_flows.hooks import emit_news
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
@@ -47,7 +47,7 @@ class _Staging(NamedTuple):
     futures: Sequence["PrefectFuture[Document]"]
 
 
-@flow(name="land", on_completion=[heard], on_failure=[heard])
+@flow(name="land", on_completion=[emit_news], on_failure=[emit_news])
 def land(
     lake: str | None = None,
     env: str | None = None,

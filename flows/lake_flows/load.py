@@ -14,7 +14,7 @@ from lake.warehouse.run import plan as planned
 from lake.words import counted
 from lake_flows import assets
 from lake_flows.by_hand import run
-from lake_flows.hooks import heard
+from lake_flows.hooks import emit_news
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
 from lake_flows.reported import reported
@@ -24,7 +24,7 @@ from lake_flows.where import Asked, Where, here, looked_up, warehouse_named
 Document = dict[str, Any]
 
 
-@flow(name="load", on_completion=[heard], on_failure=[heard])
+@flow(name="load", on_completion=[emit_news], on_failure=[emit_news])
 def load(
     lake: str | None = None,
     env: str | None = None,

@@ -11,14 +11,14 @@ from lake.errors import StoreUnavailable
 from lake.lake import Lake
 from lake.query.attach import refresh
 from lake_flows.by_hand import run
-from lake_flows.hooks import heard
+from lake_flows.hooks import emit_news
 from lake_flows.report import Report, Row
 from lake_flows.reported import reported
 from lake_flows.step import outcome, step
 from lake_flows.where import Where, here
 
 
-@flow(name="maintain", on_completion=[heard], on_failure=[heard])
+@flow(name="maintain", on_completion=[emit_news], on_failure=[emit_news])
 def maintain(
     lake: str | None = None, env: str | None = None, project: str | None = None
 ) -> State[Any]:

@@ -22,7 +22,7 @@ from lake_flows import assets
 from lake_flows.by_hand import run
 from lake_flows.cluster import Workers, cluster
 from lake_flows.failing import failing, fit_to_show
-from lake_flows.hooks import heard
+from lake_flows.hooks import emit_news
 from lake_flows.parts import parts
 from lake_flows.progress import tracked
 from lake_flows.report import Report, Row, public
@@ -41,7 +41,7 @@ class ModelFailed(LakeError):
         self.document = document
 
 
-@flow(name="transform", on_completion=[heard], on_failure=[heard])
+@flow(name="transform", on_completion=[emit_news], on_failure=[emit_news])
 def transform(
     lake: str | None = None,
     env: str | None = None,

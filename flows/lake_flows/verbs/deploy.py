@@ -6,6 +6,7 @@ import click
 
 from lake.cli.call import Call, verb
 from lake.cli.output import document, line, plain, talk
+from lake.words import counted
 
 if TYPE_CHECKING:
     from lake.config import Config
@@ -187,6 +188,6 @@ def _serve(done: "Deployed") -> None:
 
     from lake_flows.serve import serve
 
-    talk(f"serving {len(done.ids)} deployments; Ctrl-C waits for what runs, and ends")
+    talk(f"serving {counted(len(done.ids), 'deployment')}; Ctrl-C waits for what runs, and ends")
     asyncio.run(serve(done.ids))
     talk("drained")
