@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import State
+from prefect.events import emit_event
 
 from lake.cli import main
 from lake_flows.elt import elt
@@ -17,7 +19,7 @@ from lake_flows.report import Drift, Failing, Report, Row
 from lake_flows.reported import link
 from tests.databases import Shop
 from tests.flows.project import JANUARY, Project
-from tests.flows.waiting import calm, until
+from tests.flows.waiting import until
 from tests.http_server import Server
 from tests.lakes import new_lake
 from tests.taxis import published, told
@@ -145,18 +147,20 @@ def edges(root: str) -> set[tuple[str, str]]:
 
 
 def events(root: str, name: str) -> list[dict[str, Any]]:
-    """Return the events of a name that came from a run; they take a moment."""
+    """Return the events of a name that came from a run.
+
+    The server writes in batches what came, in its order: behind an event of ours, all are there.
+    """
+    mark = f"tests.{uuid4()}"
+    assert emit_event("tests.mark", resource={"prefect.resource.id": mark})
+    until(lambda: asked({"resource": {"id": [mark]}}))
+    return asked({"event": {"name": [name]}, "related": {"id": [f"prefect.flow-run.{root}"]}})
+
+
+def asked(which: dict[str, Any]) -> list[dict[str, Any]]:
     with get_client(sync_client=True) as client:
-        ids = [f"prefect.flow-run.{root}"]
-        asked = {"filter": {"event": {"name": [name]}, "related": {"id": ids}}, "limit": 50}
-
-        def found() -> list[dict[str, Any]]:
-            answer = client.request("POST", "/events/filter", json=asked).json()
-            return list(answer["events"])
-
-        until(found)
-        calm(lambda: len(found()))
-        return found()
+        answer = client.request("POST", "/events/filter", json={"filter": which, "limit": 50})
+    return list(answer.json()["events"])
 
 
 def test_a_link_leads_to_a_partition_whatever_its_value(tmp_path: Path) -> None:
