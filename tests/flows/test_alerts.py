@@ -110,14 +110,14 @@ def test_runs_that_cannot_speak_and_late_sources_are_told_of_too(
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(killed.id, Crashed(message="No heartbeat"), force=True)
     assert elt(project=project.folder, return_state=True).is_completed()
-    until(lambda: len(inbox.got.get("/webhook", ())) >= 4)
+    until(lambda: len({one["subject"] for one in inbox.got.get("/webhook", ())}) >= 4)
     told = {one["subject"].partition(":")[0]: one for one in inbox.got["/webhook"]}
     late = told.pop("zones is late")
     assert (late["kinds"], "landed nothing new for 10 seconds" in late["text"]) == (["late"], True)
     died = {one["text"] for one in told.values() if one["kinds"] == ["failed"]}
     assert "No heartbeat" in died
     assert any("gone" in text for text in died), died
-    assert inbox.got["/hangs"]
+    until(lambda: inbox.got.get("/hangs"))
 
 
 def test_mail_is_sent_by_a_deployment_that_any_worker_runs(
