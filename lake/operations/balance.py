@@ -1,15 +1,16 @@
 """Whether rows are kept, stage by stage: source = landed + rejected, published = loaded."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lake.catalog.state import State
 from lake.errors import LakeError
 from lake.query.meta import rows
-from lake.warehouse.declared import tables
+from lake.warehouse.declared import table_config, tables
 from lake.warehouse.ledger import TableLoad
-from lake.warehouse.load import count, due, holds
+from lake.warehouse.load import count, describe, due, holds
 from lake.warehouse.run import table_load, warehouse_url
 from lake.words import counted
 
@@ -38,7 +39,8 @@ class TableStatus:
     """A table and its dataset, in rows; `loaded` are those that the table really has.
 
     `state` says what is amiss: what is still to be loaded, that the table has other rows than its
-    ledger says, or why the warehouse cannot be asked; `""` if all is well.
+    ledger says, that it is no longer loaded, or why the warehouse cannot be asked; `""` if all is
+    well.
     """
 
     table: str
@@ -53,7 +55,7 @@ def rows_landed(state: State) -> Iterator[RowsLanded]:
 
 
 def table_status(lake: "Lake") -> Iterator[TableStatus]:
-    """Give the state of every table that is to be loaded and was published."""
+    """Give the state of every table that is to be loaded and was published, or was loaded once."""
     for name in tables(lake):
         if f"curated.{name}" in lake.state.datasets:
             wanted = table_load(lake, name)
@@ -61,6 +63,26 @@ def table_status(lake: "Lake") -> Iterator[TableStatus]:
                 yield _status(lake, wanted)
             except LakeError as error:
                 yield TableStatus(wanted.table, wanted.rows, None, str(error))
+    if lake.state.declared("table"):
+        with suppress(LakeError):  # A warehouse that cannot be asked was told of with its tables.
+            yield from _left(lake)
+
+
+def _left(lake: "Lake") -> list[TableStatus]:
+    """Return the tables in the warehouse that this lake loaded once, and loads no longer."""
+    url, root = warehouse_url(lake, None), lake.config.root
+    wanted = {table_config(lake, name).table for name in tables(lake)}
+    return [
+        TableStatus(
+            one.table,
+            0,
+            count(url, one.table, root=root),
+            f"no longer loaded; it holds {one.dataset} of commit {one.commit}: drop it if nobody"
+            " reads it",
+        )
+        for one in describe(url, root=root)
+        if one.lake_id == lake.log.identity.id and one.table not in wanted
+    ]
 
 
 def _status(lake: "Lake", wanted: TableLoad) -> TableStatus:

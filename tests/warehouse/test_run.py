@@ -20,7 +20,7 @@ from lake.errors import (
 from lake.lake import Lake
 from lake.operations.status import status
 from lake.warehouse.declared import table_config
-from lake.warehouse.ledger import TableLoaded
+from lake.warehouse.ledger import TABLES, TableLoaded
 from lake.warehouse.run import load_tables, plan, warehouse_url
 from storage_backends import Store
 from tests.catalog.memory import MemoryStore
@@ -114,6 +114,24 @@ def test_a_load_of_some_periods_leaves_the_others_to_the_next_one(lk: Lake) -> N
     assert [one.loaded for one in lk.load()] == [(JANUARY,), ()]
     assert held(lk) == [(10, "2024-01"), (20, "2024-02")]
     assert [one.state for one in status(lk).tables] == ["", ""]
+
+
+def test_a_table_that_is_loaded_no_longer_is_told_until_it_is_dropped(lk: Lake) -> None:
+    lk.load()
+    config = lk.config.warehouse
+    moved = replace(config, load=("totals",), tables={"totals": TableConfig("marts.totals")})
+    lk.config = replace(lk.config, warehouse=moved)
+    lk.load()
+    left = [one for one in status(lk).tables if one.state]
+    assert [(one.table, one.published, one.loaded) for one in left] == [
+        ("marts.id_list", 0, 2),
+        ("totals", 0, 2),
+    ]
+    assert "holds curated.totals of commit" in left[1].state
+    with duckdb.connect(str(lk.config.root / "warehouse.duckdb")) as connection:
+        connection.execute("DROP TABLE totals")
+        connection.execute(f"UPDATE {TABLES} SET lake = 'another' WHERE table_name LIKE '%id_list'")
+    assert [(one.table, one.state) for one in status(lk).tables] == [("marts.totals", "")]
 
 
 def test_a_load_of_some_periods_that_cannot_be_changes_nothing(lk: Lake) -> None:
