@@ -1,7 +1,6 @@
 """Whether rows are kept, stage by stage: source = landed + rejected, published = loaded."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,8 +38,8 @@ class TableStatus:
     """A table and its dataset, in rows; `loaded` are those that the table really has.
 
     `state` says what is amiss: what is still to be loaded, that the table has other rows than its
-    ledger says, that it is no longer loaded, or why the warehouse cannot be asked; `""` if all is
-    well.
+    ledger says, that it is no longer loaded (of which nothing is published), or why the warehouse
+    cannot be asked; `""` if all is well.
     """
 
     table: str
@@ -64,25 +63,25 @@ def table_status(lake: "Lake") -> Iterator[TableStatus]:
             except LakeError as error:
                 yield TableStatus(wanted.table, wanted.rows, None, str(error))
     if lake.state.declared("table"):
-        with suppress(LakeError):  # A warehouse that cannot be asked was told of with its tables.
-            yield from _left(lake)
+        yield from _left(lake)
 
 
-def _left(lake: "Lake") -> list[TableStatus]:
-    """Return the tables in the warehouse that this lake loaded once, and loads no longer."""
-    url, root = warehouse_url(lake, None), lake.config.root
+def _left(lake: "Lake") -> Iterator[TableStatus]:
+    """Give the tables in the warehouse that this lake loaded once, and loads no longer."""
+    try:
+        url, root = warehouse_url(lake, None), lake.config.root
+        held = describe(url, root=root)
+    except LakeError:  # It was said of the tables that are to be loaded.
+        return
     wanted = {table_config(lake, name).table for name in tables(lake)}
-    return [
-        TableStatus(
-            one.table,
-            0,
-            count(url, one.table, root=root),
-            f"no longer loaded; it holds {one.dataset} of commit {one.commit}: drop it if nobody"
-            " reads it",
-        )
-        for one in describe(url, root=root)
-        if one.lake_id == lake.log.identity.id and one.table not in wanted
-    ]
+    for one in held:
+        if one.lake_id == lake.log.identity.id and one.table not in wanted:
+            try:
+                found = count(url, one.table, root=root)
+            except LakeError:  # Also what cannot be counted can be dropped.
+                found = None
+            left = f"no longer loaded; it holds {one.dataset} of commit {one.commit}"
+            yield TableStatus(one.table, 0, found, f"{left}: drop it if nobody reads it")
 
 
 def _status(lake: "Lake", wanted: TableLoad) -> TableStatus:

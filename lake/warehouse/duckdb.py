@@ -52,7 +52,8 @@ class DuckDBWarehouse:
         self, load: TableLoad, *, hook: Hook, memory_limit: str | None
     ) -> Iterator[DuckDBTable]:
         """Give a table within one transaction, committed at the end; an error undoes it all."""
-        with writing(self.file, hook=hook) as connection, _translated(self.file, load):
+        what = f"loading {load.dataset} into {load.table} in {self.url}"
+        with writing(self.file, hook=hook) as connection, _translated(what):
             load.let_read(connection)
             table = duckdb_table.open_table(connection, load, hook=hook, warehouse=self.url)
             if memory_limit:
@@ -64,7 +65,7 @@ class DuckDBWarehouse:
     @contextlib.contextmanager
     def reading(self) -> "Iterator[_Ledger | None]":
         """Open the file to look at its ledger; None if there is none."""
-        with reading(self.file) as connection:
+        with reading(self.file) as connection, _translated(f"looking into {self.url}"):
             yield _Ledger(connection) if connection else None
 
 
@@ -89,8 +90,7 @@ class _Ledger:
 
 
 @contextlib.contextmanager
-def _translated(file: DuckDBFile, load: TableLoad) -> Iterator[None]:
-    what = f"loading {load.dataset} into {load.table} in {file.url}"
+def _translated(what: str) -> Iterator[None]:
     try:
         with read_errors(what):
             yield

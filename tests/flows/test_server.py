@@ -40,6 +40,7 @@ from lake_flows.land import land
 from lake_flows.server import ServerFailed, auth_string, database
 from tests.databases import Shop
 from tests.faults.proxy import Proxy, Rule
+from tests.flows.feed import feed
 from tests.flows.prefect_server import LAKE, PrefectServer, started
 from tests.flows.project import FEBRUARY, Project
 from tests.flows.waiting import until
@@ -121,11 +122,8 @@ def ended(run: FlowRun) -> str | None:
 
 def heard_of(run: FlowRun) -> bool:
     """Tell whether the server has heard a heartbeat: of a run without one it misses none."""
-    asked = {"event": {"name": ["prefect.flow-run.heartbeat"]}}
-    asked["resource"] = {"id": [f"prefect.flow-run.{run.id}"]}
-    with get_client(sync_client=True) as client:
-        answer = client.request("POST", "/events/filter", json={"filter": asked})
-    return bool(answer.json()["total"])
+    ids = [f"prefect.flow-run.{run.id}"]
+    return bool(feed({"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": ids}}))
 
 
 def runners(worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:

@@ -18,6 +18,7 @@ from lake_flows.page import MOST, page, table
 from lake_flows.report import Drift, Failing, Report, Row
 from lake_flows.reported import link
 from tests.databases import Shop
+from tests.flows.feed import feed
 from tests.flows.project import JANUARY, Project
 from tests.flows.waiting import until
 from tests.http_server import Server
@@ -153,14 +154,8 @@ def events(root: str, name: str) -> list[dict[str, Any]]:
     """
     mark = f"tests.{uuid4()}"
     assert emit_event("tests.mark", resource={"prefect.resource.id": mark})
-    until(lambda: asked({"resource": {"id": [mark]}}))
-    return asked({"event": {"name": [name]}, "related": {"id": [f"prefect.flow-run.{root}"]}})
-
-
-def asked(which: dict[str, Any]) -> list[dict[str, Any]]:
-    with get_client(sync_client=True) as client:
-        answer = client.request("POST", "/events/filter", json={"filter": which, "limit": 50})
-    return list(answer.json()["events"])
+    until(lambda: feed({"resource": {"id": [mark]}}))
+    return feed({"event": {"name": [name]}, "related": {"id": [f"prefect.flow-run.{root}"]}})
 
 
 def test_a_link_leads_to_a_partition_whatever_its_value(tmp_path: Path) -> None:

@@ -128,10 +128,30 @@ def test_a_table_that_is_loaded_no_longer_is_told_until_it_is_dropped(lk: Lake) 
         ("totals", 0, 2),
     ]
     assert "holds curated.totals of commit" in left[1].state
+    replace_by_a_broken_view(lk, "totals")
+    assert [one.loaded for one in status(lk).tables if one.state] == [2, None]
     with duckdb.connect(str(lk.config.root / "warehouse.duckdb")) as connection:
-        connection.execute("DROP TABLE totals")
+        connection.execute("DROP VIEW totals")
         connection.execute(f"UPDATE {TABLES} SET lake = 'another' WHERE table_name LIKE '%id_list'")
     assert [(one.table, one.state) for one in status(lk).tables] == [("marts.totals", "")]
+
+
+def test_a_table_that_cannot_be_read_is_told_beside_the_others(lk: Lake) -> None:
+    lk.load()
+    replace_by_a_broken_view(lk, "totals")
+    totals, ids = status(lk).tables
+    assert (totals.loaded, ids.loaded, ids.state) == (None, 2, "")
+    assert totals.state == (
+        f"looking into duckdb:///{lk.config.root}/warehouse.duckdb failed (Table with name gone"
+        " does not exist): nothing was changed; put that right, or drop the table, and the next"
+        " load makes it anew"
+    )
+
+
+def replace_by_a_broken_view(lk: Lake, table: str) -> None:
+    with duckdb.connect(str(lk.config.root / "warehouse.duckdb")) as connection:
+        connection.execute(f"CREATE TABLE gone AS FROM {table}; DROP TABLE {table}")
+        connection.execute(f"CREATE VIEW {table} AS FROM gone; DROP TABLE gone")
 
 
 def test_a_load_of_some_periods_that_cannot_be_changes_nothing(lk: Lake) -> None:
